@@ -1,0 +1,165 @@
+"""What an operation is: one typed, documented function and the facts around it.
+
+::
+
+    @operation(capability="domain.start", permission="domain:start", changes=True, raises=(InvalidState, NoSuchDomain))
+    def start(session: Session, domain: DomainRef, *, paused: bool = False) -> None:
+        '''Boot a defined guest; returns when the hypervisor runs it.'''
+
+The function is never called. Its signature is the contract: ``session`` and the object come first, options are
+keyword-only with defaults. From it are made the pluggy hookspec, the method of the typed face, the permission
+check, the audit record, the support matrix and the reference page.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import pluggy
+
+from polyvisor.errors import PolyvisorError
+
+PROJECT = "polyvisor"
+"""Name under which pluggy knows our hooks."""
+
+HOOKS_VERSION = (1, 0)
+"""Version of the hook contract, apart from the product's. A driver built for another major is refused."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """The declaration of one operation.
+
+    ``capability`` is what clients ask for with ``connection.supports()``; ``options`` are the keyword-only
+    arguments with their defaults; ``documents`` maps an argument that takes a document to the document's kind:
+    callers may pass text, drivers always get the model object. ``extra_permissions`` maps an option to the
+    permission it needs on top when it is given a true value.
+    """
+
+    name: str
+    subject: str
+    function: Callable[..., Any]
+    capability: str
+    permission: tuple[str, ...]
+    changes: bool
+    raises: tuple[type[PolyvisorError], ...] = ()
+    job: bool = False
+    documents: Mapping[str, str] = field(default_factory=dict)
+    extra_permissions: Mapping[str, str] = field(default_factory=dict)
+    arguments: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def on_domain(self) -> bool:
+        """True when the operation is about one domain."""
+        return "domain" in self.arguments
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of the documentation."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+
+OPERATIONS: dict[str, Operation] = {}
+"""Every declared operation by name, in order of declaration. Filled by importing ``polyvisor.operations``."""
+
+
+def operation(
+    *,
+    capability: str,
+    permission: str | Iterable[str],
+    changes: bool = False,
+    raises: Iterable[type[PolyvisorError]] = (),
+    job: bool = False,
+    documents: Mapping[str, str] | None = None,
+    extra_permissions: Mapping[str, str] | None = None,
+) -> Callable[[Function], Function]:
+    """Declare the decorated function as an operation.
+
+    :param changes: False for operations that a read-only connection may call.
+    :param job: True for long work: the driver's function is also handed ``job``, a
+        :class:`~polyvisor.operations.jobs.JobControl`, and the caller may run it in the background.
+    """
+
+    def declare(function: Function) -> Function:
+        code = function.__code__
+        positional = code.co_varnames[: code.co_argcount]
+        keywords = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+        name = function.__name__
+        if name in OPERATIONS:
+            raise ValueError(f"operation {name} is declared twice")
+        declared = Operation(
+            name=name,
+            subject=function.__module__.rpartition(".")[2],
+            function=function,
+            capability=capability,
+            permission=(permission,) if isinstance(permission, str) else tuple(permission),
+            changes=changes,
+            raises=tuple(raises),
+            job=job,
+            documents=dict(documents or {}),
+            extra_permissions=dict(extra_permissions or {}),
+            arguments=positional,
+            options={key: (function.__kwdefaults__ or {})[key] for key in keywords},
+        )
+        function.operation = declared  # type: ignore[attr-defined]
+        OPERATIONS[name] = declared
+        return function
+
+    return declare
+
+
+def declared(function: Callable[..., Any]) -> Operation:
+    """The declaration behind a hookspec function."""
+    found: Operation = function.operation  # type: ignore[attr-defined]
+    return found
+
+
+def positional_twin(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function`` with its keyword-only parameters made ordinary ones without defaults.
+
+    pluggy hands over arguments by name but sees only ordinary parameters; this lets hookspecs and hook
+    implementations be written with keyword-only options all the same.
+    """
+    code = function.__code__
+    if not code.co_kwonlyargcount and not function.__defaults__:
+        return function
+    plain = code.replace(co_argcount=code.co_argcount + code.co_kwonlyargcount, co_kwonlyargcount=0)
+    twin = types.FunctionType(plain, function.__globals__, function.__name__, None, function.__closure__)
+    twin.__dict__.update(function.__dict__)
+    twin.__doc__, twin.__qualname__, twin.__module__ = function.__doc__, function.__qualname__, function.__module__
+    return twin
+
+
+_marker = pluggy.HookimplMarker(PROJECT)
+
+
+def hookimpl(
+    function: Function | None = None,
+    /,
+    *,
+    wrapper: bool = False,
+    tryfirst: bool = False,
+    trylast: bool = False,
+    specname: str | None = None,
+) -> Any:
+    """Mark a method as the implementation of the operation of the same name, or a wrapper around it.
+
+    A driver's method takes the arguments it needs, by their names in the declaration; an option it does not
+    take is an option it does not have, and callers who ask for it get UnsupportedOption. ``wrapper=True`` marks
+    a generator that runs around every driver's implementation: it yields once, receives the result (or the
+    exception) and returns what the caller shall see.
+    """
+
+    def mark(method: Function) -> Any:
+        return _marker(
+            positional_twin(method), wrapper=wrapper, tryfirst=tryfirst, trylast=trylast, specname=specname
+        )
+
+    return mark if function is None else mark(function)
