@@ -1,0 +1,50 @@
+"""What a driver may add beside operations: documents of its own, defaults and checks of its hypervisor.
+
+These hooks are called by the core around operations; they are no calls of a user's, so they need no permission
+and appear in no support matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from polyvisor.operations.session import Session
+
+if TYPE_CHECKING:
+    from polyvisor.documents import Element
+    from polyvisor.model.domain import Domain
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+CONTRIBUTIONS: dict[str, Callable[..., Any]] = {}
+"""Every contribution hook by name."""
+
+
+def contribution(function: Function) -> Function:
+    """Declare the decorated function as a hook that is not an operation."""
+    CONTRIBUTIONS[function.__name__] = function
+    return function
+
+
+@contribution
+def document_classes() -> Iterable[type[Element]]:
+    """Element classes in the driver's own XML namespaces, accepted wherever a document takes extensions.
+
+    Grammar, reading, writing and diagnosis follow from the classes."""
+    raise NotImplementedError
+
+
+@contribution
+def complete_domain(session: Session, config: Domain) -> None:
+    """Fill into ``config``, in place, what this hypervisor implies (emulator, machine, controllers, ...).
+
+    Called after the defaults that hold for every hypervisor and before ``check_domain`` and ``define``,
+    ``create`` or ``to_native``."""
+    raise NotImplementedError
+
+
+@contribution
+def check_domain(session: Session, config: Domain) -> None:
+    """Raise UnsupportedConfiguration for what the completed ``config`` asks and this hypervisor cannot do."""
+    raise NotImplementedError
