@@ -3,7 +3,29 @@
 Importing the package declares them all; :data:`OPERATIONS` has each by name.
 """
 
-from polyvisor.operations import connection, listing, lifecycle, configuration, host  # isort: skip  (reading order)
+from polyvisor.operations import (  # isort: skip  (reading order)
+    connection,
+    host,
+    listing,
+    lifecycle,
+    configuration,
+    devices,
+    memory,
+    numa,
+    vcpus,
+)
 from polyvisor.operations.declaration import OPERATIONS, Operation
 
-__all__ = ["OPERATIONS", "Operation", "configuration", "connection", "host", "lifecycle", "listing"]
+__all__ = [
+    "OPERATIONS",
+    "Operation",
+    "configuration",
+    "connection",
+    "devices",
+    "host",
+    "lifecycle",
+    "listing",
+    "memory",
+    "numa",
+    "vcpus",
+]

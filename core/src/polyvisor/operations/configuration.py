@@ -13,7 +13,7 @@ from polyvisor.errors import (
     NoSuchMetadata,
     UnsupportedConfiguration,
 )
-from polyvisor.operations.declaration import operation
+from polyvisor.operations.declaration import STORES, operation
 from polyvisor.operations.records import Affect, DomainRef
 from polyvisor.operations.session import Session
 
@@ -120,9 +120,10 @@ def metadata(
 
 @operation(
     capability="domain.metadata.set",
-    permission=("domain:write", "domain:save"),
+    permission="domain:write",
     changes=True,
     raises=(NoSuchDomain, InvalidState, InvalidDocument),
+    extra_permissions=STORES,
 )
 def set_metadata(
     session: Session,

@@ -29,6 +29,12 @@ PROJECT = "polyvisor"
 HOOKS_VERSION = (1, 0)
 """Version of the hook contract, apart from the product's. A driver built for another major is refused."""
 
+STORES = {f"affect={affect}": "domain:save" for affect in ("current", "config", "both")}
+"""``extra_permissions`` of operations that change the stored configuration unless they are told ``affect="live"``."""
+
+READING = frozenset({"getattr", "read", "search_domains"})
+"""Verbs of permissions that a read-only connection may use. ``read_secure`` is not one: it shows passwords."""
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -39,7 +45,8 @@ class Operation:
     ``capability`` is what clients ask for with ``connection.supports()``; ``options`` are the keyword-only
     arguments with their defaults; ``documents`` maps an argument that takes a document to the document's kind:
     callers may pass text, drivers always get the model object. ``extra_permissions`` maps an option to the
-    permission it needs on top when it is given a true value.
+    permission it needs on top: ``"secure"`` when the option is given a true value, ``"affect=config"`` when it
+    has that value. ``secrets`` are arguments that no log and no audit record may show.
     """
 
     name: str
@@ -52,6 +59,7 @@ class Operation:
     job: bool = False
     documents: Mapping[str, str] = field(default_factory=dict)
     extra_permissions: Mapping[str, str] = field(default_factory=dict)
+    secrets: frozenset[str] = frozenset()
     arguments: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -60,10 +68,33 @@ class Operation:
         """True when the operation is about one domain."""
         return "domain" in self.arguments
 
+    def specification(self) -> Callable[..., Any]:
+        """The function pluggy takes as hookspec: every argument an ordinary one, ``job`` among them for long work."""
+        code = self.function.__code__
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] + (("job",) if self.job else ())
+        plain = code.replace(co_argcount=len(names), co_kwonlyargcount=0, co_nlocals=len(names), co_varnames=names)
+        return types.FunctionType(plain, self.function.__globals__, self.name)
+
+    def permissions_for(self, options: Mapping[str, Any]) -> tuple[str, ...]:
+        """Every permission that a call with these options needs; options left out count with their defaults."""
+        given = {**self.options, **options}
+        extra = (permission for key, permission in self.extra_permissions.items() if _asked(given, key))
+        return tuple(dict.fromkeys((*self.permission, *extra)))
+
+    def open_to_readers(self, options: Mapping[str, Any]) -> bool:
+        """Whether a read-only connection may make this call."""
+        extra = set(self.permissions_for(options)).difference(self.permission)
+        return not self.changes and all(permission.partition(":")[2] in READING for permission in extra)
+
     @property
     def summary(self) -> str:
         """The first sentence of the documentation."""
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+
+def _asked(options: Mapping[str, Any], key: str) -> bool:
+    name, valued, value = key.partition("=")
+    return str(options.get(name)) == value if valued else bool(options.get(name))
 
 
 OPERATIONS: dict[str, Operation] = {}
@@ -79,6 +110,7 @@ def operation(
     job: bool = False,
     documents: Mapping[str, str] | None = None,
     extra_permissions: Mapping[str, str] | None = None,
+    secrets: Iterable[str] = (),
 ) -> Callable[[Function], Function]:
     """Declare the decorated function as an operation.
 
@@ -105,6 +137,7 @@ def operation(
             job=job,
             documents=dict(documents or {}),
             extra_permissions=dict(extra_permissions or {}),
+            secrets=frozenset(secrets),
             arguments=positional,
             options={key: (function.__kwdefaults__ or {})[key] for key in keywords},
         )

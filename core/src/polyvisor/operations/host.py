@@ -80,6 +80,10 @@ class SecurityModel:
     base_labels: Mapping[str, str] = field(default_factory=dict)
 
 
+RUNS_EMULATOR = {"emulator": "connect:write"}
+"""``extra_permissions`` of questions that are answered by running the program that the caller names."""
+
+
 @operation(capability="host.hostname", permission="connect:getattr")
 def hostname(session: Session) -> str:
     """The host's name, fully qualified if it knows that."""
@@ -200,6 +204,7 @@ def capabilities(session: Session) -> Capabilities:
     capability="caps.domain",
     permission="connect:read",
     raises=(InvalidArgument, UnsupportedConfiguration),
+    extra_permissions=RUNS_EMULATOR,
 )
 def domain_capabilities(
     session: Session,
@@ -216,7 +221,12 @@ def domain_capabilities(
     raise NotImplementedError
 
 
-@operation(capability="cpu.compare", permission="connect:read", raises=(InvalidArgument,))
+@operation(
+    capability="cpu.compare",
+    permission="connect:read",
+    raises=(InvalidArgument,),
+    extra_permissions=RUNS_EMULATOR,
+)
 def compare_cpu(
     session: Session,
     cpu: str,
@@ -234,7 +244,12 @@ def compare_cpu(
     raise NotImplementedError
 
 
-@operation(capability="cpu.baseline", permission="connect:read", raises=(InvalidArgument,))
+@operation(
+    capability="cpu.baseline",
+    permission="connect:read",
+    raises=(InvalidArgument,),
+    extra_permissions=RUNS_EMULATOR,
+)
 def baseline_cpu(
     session: Session,
     cpus: Sequence[str],
@@ -257,7 +272,12 @@ def cpu_models(session: Session, arch: str) -> list[str]:
     raise NotImplementedError
 
 
-@operation(capability="native.import", permission="connect:write", raises=(InvalidArgument, UnsupportedConfiguration))
+@operation(
+    capability="native.import",
+    permission="connect:write",
+    changes=True,
+    raises=(InvalidArgument, UnsupportedConfiguration),
+)
 def from_native(session: Session, format: str, text: str) -> Domain:
     """Read a configuration in the hypervisor's own format (``xen-xl``, ``vmware-vmx``, ``lxc-tools``, ...)."""
     raise NotImplementedError
@@ -266,6 +286,7 @@ def from_native(session: Session, format: str, text: str) -> Domain:
 @operation(
     capability="native.export",
     permission="connect:write",
+    changes=True,
     raises=(InvalidArgument, UnsupportedConfiguration),
     documents={"config": "domain"},
 )
