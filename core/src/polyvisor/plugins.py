@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -21,7 +22,7 @@ import pluggy
 
 from polyvisor.errors import PluginError, UnknownScheme, UnsupportedOperation, UnsupportedOption
 from polyvisor.operations.contributions import CONTRIBUTIONS
-from polyvisor.operations.declaration import HOOKS_VERSION, PROJECT, Operation, positional_twin
+from polyvisor.operations.declaration import HOOKS_VERSION, OPERATIONS, PROJECT, Operation
 
 DRIVERS = "polyvisor.drivers"
 EXTENSIONS = "polyvisor.extensions"
@@ -39,6 +40,7 @@ PACKAGES: Mapping[str, str] = {
 """Schemes of drivers we know of, and the distribution that brings each."""
 
 log = logging.getLogger(__name__)
+logging.getLogger("polyvisor").addHandler(logging.NullHandler())  # a library prints nothing unless asked
 _hookspec = pluggy.HookspecMarker(PROJECT)
 
 
@@ -289,29 +291,27 @@ class Plugins:
 
     # -- calling ------------------------------------------------------------------------------------------
 
-    def _specify(self, name: str, function: Callable[..., Any], *, firstresult: bool) -> None:
+    def _specify(self, name: str) -> None:
         """Give pluggy the specification of one hook; it checks the implementations registered so far."""
         if name in self._specified:
             return
-        twin = positional_twin(function)
-        if twin is function:  # pluggy marks the function; declarations stay unmarked
-            import types
-
-            twin = types.FunctionType(function.__code__, function.__globals__, name)
+        if (contributed := CONTRIBUTIONS.get(name)) is not None:
+            spec = _hookspec(types.FunctionType(contributed.__code__, contributed.__globals__, name))
+        else:
+            spec = _hookspec(OPERATIONS[name].specification(), firstresult=True)
         try:
-            self._manager.add_hookspecs(SimpleNamespace(**{name: _hookspec(twin, firstresult=firstresult)}))
+            self._manager.add_hookspecs(SimpleNamespace(**{name: spec}))
         except pluggy.PluginValidationError as error:
+            culprit = (self._manager.get_name(error.plugin) or "a plugin").replace(":", " ")
             raise PluginError(
-                f"{error.plugin and self._manager.get_name(error.plugin) or 'a plugin'} implements {name} with "
-                f"arguments that operation does not have: {error}",
-                operation=name,
+                f"{culprit} implements {name} with arguments that it does not have: {error}", operation=name
             ) from error
         self._specified.add(name)
 
-    def _caller(self, driver: LoadedDriver, name: str, function: Callable[..., Any], firstresult: bool) -> Any:
+    def _caller(self, driver: LoadedDriver, name: str) -> Any:
         if (caller := self._callers.get((driver.name, name))) is None:
             with self._lock:
-                self._specify(name, function, firstresult=firstresult)
+                self._specify(name)
                 others = [other.plugin for other in self._loaded.values() if other is not driver]
                 caller = self._manager.subset_hook_caller(name, others)
                 self._callers[driver.name, name] = caller
@@ -329,7 +329,7 @@ class Plugins:
                 driver=driver.name,
                 hint="connection.supports() and 'polyvisor drivers --matrix' tell what a driver supports",
             )
-        caller = self._caller(driver, operation.name, operation.function, True)
+        caller = self._caller(driver, operation.name)
         self._refuse_ignored_options(driver, operation, arguments)
         return caller(**arguments)
 
@@ -357,7 +357,7 @@ class Plugins:
 
     def contribute(self, driver: LoadedDriver, name: str, **arguments: Any) -> list[Any]:
         """Call a contribution hook on ``driver`` (and the extensions); the results that are not None."""
-        result: list[Any] = self._caller(driver, name, CONTRIBUTIONS[name], False)(**arguments)
+        result: list[Any] = self._caller(driver, name)(**arguments)
         return result
 
     def verify(self, driver: LoadedDriver, operations: Mapping[str, Operation]) -> list[str]:
@@ -368,7 +368,7 @@ class Plugins:
         ]
         for name in sorted(driver.implements & operations.keys()):
             try:
-                self._specify(name, operations[name].function, firstresult=True)
+                self._specify(name)
             except PluginError as error:
                 problems.append(error.message)
         return problems

@@ -1,0 +1,1 @@
+"""The typed face: connections and domains whose methods are the operations."""

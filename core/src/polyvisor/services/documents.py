@@ -1,0 +1,68 @@
+"""Documents on their way to a driver: parsed, validated, completed, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from polyvisor.errors import InvalidArgument
+from polyvisor.operations.session import Session
+from polyvisor.plugins import LoadedDriver, Plugins
+
+if TYPE_CHECKING:
+    from polyvisor.documents import Element
+
+
+class Documents:
+    """Reads documents for the driver of one connection."""
+
+    def __init__(self, plugins: Plugins, driver: LoadedDriver) -> None:
+        self._plugins = plugins
+        self._driver = driver
+        self._contributed: tuple[type[Element], ...] | None = None
+
+    @property
+    def contributed(self) -> tuple[type[Element], ...]:
+        """Element classes the driver brings."""
+        if self._contributed is None:
+            groups = self._plugins.contribute(self._driver, "document_classes")
+            self._contributed = tuple(cls for group in groups for cls in group)
+        return self._contributed
+
+    def prepare(self, session: Session, kind: str, document: Any) -> Any:
+        """The model object a driver gets for ``document``, which is text or a model object of ``kind``.
+
+        A model object is copied: what the caller holds is not changed. Raises InvalidDocument with every fault,
+        UnsupportedConfiguration for what this hypervisor cannot do."""
+        from polyvisor import model
+
+        if isinstance(document, str | bytes):
+            config = model.parse(kind, document, contributions=self.contributed)
+        else:
+            root = model.root(kind)
+            if not isinstance(document, root):
+                raise InvalidArgument(
+                    f"a {kind} document is expected as text or as {root.__module__}.{root.__name__}, "
+                    f"not {type(document).__name__}"
+                )
+            config = self._written_and_read(kind, document)
+        if finish := self._finishers.get(kind):
+            finish(self, session, config)
+        return config
+
+    def _written_and_read(self, kind: str, document: Element) -> Any:
+        """Objects built in code pass the same gate as text."""
+        from polyvisor import model
+        from polyvisor.documents import write
+
+        return model.parse(kind, write(document, secure=True), contributions=self.contributed)
+
+    def _finish_domain(self, session: Session, config: Any) -> None:
+        from polyvisor.model.domain.completion import check, complete
+
+        complete(config)
+        self._plugins.contribute(self._driver, "complete_domain", session=session, config=config)
+        check(config)
+        self._plugins.contribute(self._driver, "check_domain", session=session, config=config)
+
+    _finishers: dict[str, Callable[[Documents, Session, Any], None]] = {"domain": _finish_domain}
