@@ -1,0 +1,24 @@
+"""Configuration and run-time state on disk: where it is, how it is written whole, who may change it now.
+
+Drivers use :class:`Paths`, :class:`ObjectStore` and the locks; nothing here knows any hypervisor.
+"""
+
+from polyvisor.state.atomic import write_atomic
+from polyvisor.state.disk import Disk, reported
+from polyvisor.state.listing import Entry
+from polyvisor.state.locks import LivenessLock, alive, locked
+from polyvisor.state.paths import Paths, reachable
+from polyvisor.state.store import ObjectStore
+
+__all__ = [
+    "Disk",
+    "Entry",
+    "LivenessLock",
+    "ObjectStore",
+    "Paths",
+    "alive",
+    "locked",
+    "reachable",
+    "reported",
+    "write_atomic",
+]
