@@ -304,7 +304,8 @@ class Plugins:
         except pluggy.PluginValidationError as error:
             culprit = (self._manager.get_name(error.plugin) or "a plugin").replace(":", " ")
             raise PluginError(
-                f"{culprit} implements {name} with arguments that it does not have: {error}", operation=name
+                f"{culprit} implements {name} in another way than it is declared: {str(error).splitlines()[-1]}",
+                operation=name,
             ) from error
         self._specified.add(name)
 

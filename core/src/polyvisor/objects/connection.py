@@ -81,7 +81,7 @@ class Connection:
         """Whether the driver has a capability (``"snapshot.revert"``) or an operation (``"revert_snapshot"``).
 
         Raises InvalidArgument for a name that no operation has: a typo is not a missing feature."""
-        from polyvisor.operations import every
+        from polyvisor.operations.catalogue import every
 
         implements = self._invoker.driver.implements
         wanted = [operation for operation in every().values() if name in (operation.capability, operation.name)]

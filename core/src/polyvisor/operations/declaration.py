@@ -69,9 +69,11 @@ class Operation:
         return "domain" in self.arguments
 
     def specification(self) -> Callable[..., Any]:
-        """The function pluggy takes as hookspec: every argument an ordinary one, ``job`` among them for long work."""
+        """The function pluggy takes as hookspec: every argument an ordinary one."""
         code = self.function.__code__
-        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] + (("job",) if self.job else ())
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        if self.job and "job" not in names:
+            names += ("job",)
         plain = code.replace(co_argcount=len(names), co_kwonlyargcount=0, co_nlocals=len(names), co_varnames=names)
         return types.FunctionType(plain, self.function.__globals__, self.name)
 
@@ -115,8 +117,8 @@ def operation(
     """Declare the decorated function as an operation.
 
     :param changes: False for operations that a read-only connection may call.
-    :param job: True for long work: the driver's function is also handed ``job``, a
-        :class:`~polyvisor.operations.jobs.JobControl`, and the caller may run it in the background.
+    :param job: True for long work: the driver is also handed ``job``, a
+        :class:`~polyvisor.operations.jobs.JobControl`; the caller may pass one to watch and cancel the work by.
     """
 
     def declare(function: Function) -> Function:
@@ -139,7 +141,7 @@ def operation(
             extra_permissions=dict(extra_permissions or {}),
             secrets=frozenset(secrets),
             arguments=positional,
-            options={key: (function.__kwdefaults__ or {})[key] for key in keywords},
+            options={key: (function.__kwdefaults__ or {})[key] for key in keywords if key != "job"},
         )
         function.operation = declared  # type: ignore[attr-defined]
         OPERATIONS[name] = declared

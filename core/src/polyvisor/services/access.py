@@ -48,15 +48,13 @@ class Policy:
                 operation=operation.name,
                 hint="open the connection without readonly",
             )
-        needed = [*operation.permission]
-        needed += [extra for option, extra in operation.extra_permissions.items() if arguments.get(option)]
-        for permission in needed:
-            if self.read_only and permission.endswith(":read_secure"):
-                raise ReadOnly(
-                    f"{operation.name} would show secrets, and this connection is read-only",
-                    operation=operation.name,
-                    hint="open the connection without readonly",
-                )
+        if self.read_only and not operation.open_to_readers(arguments):
+            raise ReadOnly(
+                f"{operation.name} with these options shows secrets or changes something, and this connection is read-only",
+                operation=operation.name,
+                hint="open the connection without readonly",
+            )
+        for permission in operation.permissions_for(arguments):
             if not self.grants(permission):
                 raise AccessDenied(
                     f"{operation.name} needs the permission {permission}, which this connection does not have",

@@ -76,7 +76,8 @@ class Invoker:
     def _run(self, operation: Operation, arguments: Mapping[str, Any], job: Job[Any] | None) -> Any:
         complete = {**operation.options, **arguments, "session": self.session}
         for argument, kind in operation.documents.items():
-            complete[argument] = self.documents.prepare(self.session, kind, complete[argument])
+            if complete[argument] is not None:
+                complete[argument] = self.documents.prepare(self.session, kind, complete[argument])
         if not operation.job:
             return self.plugins.call(self.driver, operation, complete)
         work = job if job is not None else Job(operation.name)
