@@ -193,8 +193,6 @@ def hookimpl(
     """
 
     def mark(method: Function) -> Any:
-        return _marker(
-            positional_twin(method), wrapper=wrapper, tryfirst=tryfirst, trylast=trylast, specname=specname
-        )
+        return _marker(positional_twin(method), wrapper=wrapper, tryfirst=tryfirst, trylast=trylast, specname=specname)
 
     return mark if function is None else mark(function)

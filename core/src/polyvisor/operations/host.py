@@ -143,9 +143,7 @@ def free_pages(
 @operation(
     capability="host.huge-pages.set", permission="connect:write", changes=True, raises=(InvalidArgument, HostError)
 )
-def allocate_pages(
-    session: Session, pages: Mapping[int, int], *, cells: Sequence[int] = (), add: bool = True
-) -> int:
+def allocate_pages(session: Session, pages: Mapping[int, int], *, cells: Sequence[int] = (), add: bool = True) -> int:
     """Reserve huge pages ``{size in KiB: count}`` in each cell, added to what there is or in its place.
 
     Returns how many cells and sizes were served in full."""

@@ -149,9 +149,7 @@ def vcpu_info(session: Session, domain: DomainRef) -> list[VcpuInfo]:
 
 
 @operation(capability="vcpu.pin", permission="domain:read", raises=(NoSuchDomain, InvalidState))
-def vcpu_pins(
-    session: Session, domain: DomainRef, *, affect: Affect = Affect.CURRENT
-) -> dict[int, frozenset[int]]:
+def vcpu_pins(session: Session, domain: DomainRef, *, affect: Affect = Affect.CURRENT) -> dict[int, frozenset[int]]:
     """The host CPUs each vCPU may run on, by number of the vCPU; all host CPUs for one that is not pinned."""
     raise NotImplementedError
 
