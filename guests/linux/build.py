@@ -3,9 +3,9 @@
 
     guests/linux/build.py [DIRECTORY]        (build/linux-guest when left out)
 
-Writes ``vmlinuz``, ``initramfs`` and ``cmdline`` there, and does nothing when they are up to date. The kernel's package
-is downloaded by apt (which checks its signature) and unpacked, not installed; no root is needed. The guest needs 128 MiB,
-prints "Polyvisor Linux guest ready" on its first serial port, answers there with a root shell, takes an address by
+Writes ``vmlinuz``, ``initramfs`` and ``cmdline`` there, and does nothing when they are up to date. The kernel's
+package is downloaded by apt (which checks its signature) and unpacked, not installed; no root is needed. The guest
+needs 128 MiB, prints "Polyvisor Linux guest ready" on its first serial port, answers there with a root shell, takes an address by
 DHCP when it has a network card, and powers off on the ACPI power button.
 
 Needs apt and dpkg (Debian or a derivative with that kernel package), busybox-static and cpio.
@@ -133,10 +133,9 @@ def dependencies(module: Path) -> list[str]:
 def pack(root: Path, target: Path) -> None:
     """Write ``root`` as a compressed cpio archive, everything owned by root."""
     names = "\n".join(str(path.relative_to(root)) for path in sorted(root.rglob("*")))
-    archive = subprocess.run(
-        ["cpio", "--quiet", "-o", "-H", "newc", "-R", "+0:+0"], cwd=root, input=names.encode(), capture_output=True, check=True
-    ).stdout
-    target.write_bytes(gzip.compress(archive, compresslevel=6, mtime=0))
+    command = ["cpio", "--quiet", "-o", "-H", "newc", "-R", "+0:+0"]
+    done = subprocess.run(command, cwd=root, input=names.encode(), stdout=subprocess.PIPE, check=True)
+    target.write_bytes(gzip.compress(done.stdout, compresslevel=6, mtime=0))
 
 
 def run(*command: str, cwd: Path | None = None) -> str:

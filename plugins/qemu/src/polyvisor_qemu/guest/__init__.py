@@ -11,7 +11,7 @@ BANNER = "Polyvisor boot-sector guest ready"
 """What the guest prints when it listens, and not before."""
 
 POWER_OFF, RESET, PANIC = b"\x04", b"\x12", b"\x10"
-"""What to send it to make it power itself off (Ctrl-D), reset itself (Ctrl-R) or panic (Ctrl-P, with a pvpanic device)."""
+"""What to send it: it powers itself off (Ctrl-D), resets itself (Ctrl-R), panics (Ctrl-P; needs a pvpanic device)."""
 
 
 def image_path() -> Path:
