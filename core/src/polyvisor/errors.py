@@ -9,10 +9,27 @@ to do about it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from polyvisor.documents.diagnosis import Fault
+
+class Fault(Protocol):
+    """One thing that is wrong in a document, as :class:`InvalidDocument` carries it; ``documents`` makes them.
+
+    ``str()`` of it is one line that a person can act on."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def line(self) -> int | None: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def found(self) -> str | None: ...
+    @property
+    def expected(self) -> Sequence[str]: ...
+    @property
+    def nearest(self) -> str | None: ...
+    def as_dict(self) -> dict[str, Any]: ...
 
 
 class PolyvisorError(Exception):
