@@ -5,8 +5,8 @@
 
 Writes ``vmlinuz``, ``initramfs`` and ``cmdline`` there, and does nothing when they are up to date. The kernel's
 package is downloaded by apt (which checks its signature) and unpacked, not installed; no root is needed. The guest
-needs 128 MiB, prints "Polyvisor Linux guest ready" on its first serial port, answers there with a root shell, takes an address by
-DHCP when it has a network card, and powers off on the ACPI power button.
+needs 128 MiB, prints "Polyvisor Linux guest ready" on its first serial port, answers there with a root shell, takes an
+address by DHCP when it has a network card, and powers off on the ACPI power button.
 
 Needs apt and dpkg (Debian or a derivative with that kernel package), busybox-static and cpio.
 """
