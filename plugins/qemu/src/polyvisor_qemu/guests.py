@@ -1,0 +1,183 @@
+"""What is known of each guest that runs, and what to tidy up after one that no longer does.
+
+A running guest has a status record (the store's, JSON) and a directory of its own. Reading asks no one: whether it
+lives is a lock that its process holds, what it does is in its journal. Only the thread that holds the guest's lock
+changes anything.
+
+Keys of a status record: ``name``, ``id``, ``phase`` (``starting`` or ``running``), ``pid``, ``started`` (ticks, see
+:class:`~polyvisor_qemu.process.Process`), ``since`` (seconds since the epoch), ``ending`` (reason of the end that a
+manager is bringing about), ``owner`` (pid and ticks of the process whose connection the guest is tied to), and what
+tables show: ``memory_kib``, ``max_memory_kib``, ``vcpus``, ``title``, ``os_type``, ``taints``, ``consoles``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from polyvisor.errors import HypervisorError, InvalidState, NoSuchDomain
+from polyvisor.spi import DomainRef, DomainState, Lifecycle, StateInfo
+from polyvisor.state import alive, reported
+
+from polyvisor_qemu import bus, ended, journal
+from polyvisor_qemu.process import Process, find
+from polyvisor_qemu.qmp import Monitor
+from polyvisor_qemu.session import GuestFiles, QemuSession
+
+STARTING, RUNNING = "starting", "running"
+
+_END_EVENTS = {"shutdown": "shutdown", "destroyed": "destroyed", "crashed": "crashed", "saved": "saved"}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One guest at one moment. ``status`` is None for one that was not run since it was last tidied up after."""
+
+    uuid: UUID
+    status: dict[str, Any] | None
+    alive: bool
+    state: StateInfo
+
+    @property
+    def id(self) -> int | None:
+        """Its number while it runs."""
+        return self.status["id"] if self.alive and self.status else None
+
+    @property
+    def process(self) -> Process | None:
+        """Its process, once that is known."""
+        if self.status is None or not self.status.get("pid"):
+            return None
+        return Process(self.status["pid"], self.status["started"])
+
+    def ref(self, name: str) -> DomainRef:
+        """The reference for lists, with its present id."""
+        return DomainRef(name, self.uuid, self.id)
+
+
+def look(session: QemuSession, uuid: UUID) -> Look:
+    """The guest as it is now; touches nothing."""
+    status = session.store.read_status(uuid)
+    if status is None:
+        return Look(uuid, None, False, StateInfo(DomainState.SHUT_OFF, ended.reason(session, uuid)))
+    return examine(session.files(uuid), status)
+
+
+def examine(files: GuestFiles, status: dict[str, Any]) -> Look:
+    """The guest that has this status."""
+    lives = alive(files.alive)
+    return Look(files.uuid, status, lives, _live_state(files, status) if lives else _dead_state(files, status))
+
+
+def _live_state(files: GuestFiles, status: dict[str, Any]) -> StateInfo:
+    if status["phase"] == STARTING:
+        return StateInfo(DomainState.PAUSED, "starting up")
+    found = journal.story(files.journal).state
+    return StateInfo(DomainState.PAUSED, "user") if found.reason == "starting up" else found
+
+
+def _dead_state(files: GuestFiles, status: dict[str, Any]) -> StateInfo:
+    if ending := status.get("ending"):
+        return StateInfo(DomainState.SHUT_OFF, ending)
+    if status["phase"] == STARTING:
+        return StateInfo(DomainState.SHUT_OFF, "failed")
+    return StateInfo(DomainState.SHUT_OFF, journal.story(files.journal).end_reason)
+
+
+def settle(session: QemuSession, uuid: UUID) -> Look:
+    """Look at a guest whose lock the caller holds, tidying up if it has died or was never quite started."""
+    found = look(session, uuid)
+    if found.status is None:
+        return found
+    if found.alive and found.status["phase"] == STARTING:
+        abandon(session, found)
+    elif found.alive:
+        return found
+    bury(session, look(session, uuid))
+    return look(session, uuid)
+
+
+def abandon(session: QemuSession, found: Look) -> None:
+    """End the process of a start whose manager died in the middle of it."""
+    process = found.process or holder(session.files(found.uuid))
+    if process is not None and not process.stop(grace=1.0, patience=10.0):
+        raise HypervisorError(
+            f"the half started guest {found.uuid} (process {process.pid}) cannot be ended",
+            driver="qemu",
+            hint="it may be stuck in the kernel; see its state with ps",
+        )
+
+
+def holder(files: GuestFiles) -> Process | None:
+    """The QEMU that holds a guest's liveness lock, found among our processes; None when there is none."""
+    wanted = os.stat(files.alive)
+    for process in find(files.pipe.replace(",", ",,")):
+        directory = f"/proc/{process.pid}/fd"
+        try:
+            held = [os.stat(f"{directory}/{name}") for name in os.listdir(directory)]
+        except OSError:
+            continue  # it is gone, or another user's
+        if any((status.st_ino, status.st_dev) == (wanted.st_ino, wanted.st_dev) for status in held):
+            return process
+    return None
+
+
+def bury(session: QemuSession, dead: Look) -> None:
+    """Remove what a guest that no longer runs has left, tell why it ended, and forget a transient one.
+
+    Each step may be the last one done; done again it finishes the rest."""
+    assert dead.status is not None
+    persistent = session.store.find(uuid=dead.uuid) is not None
+    if persistent:
+        ended.remember(session, dead.uuid, dead.state.reason)
+    domain = DomainRef(dead.status["name"], dead.uuid, dead.status["id"])
+    detail = _END_EVENTS.get(dead.state.reason, "failed")
+    bus.tell(session, domain, Lifecycle.STOPPED, detail, persistent=persistent)
+    remove_files(session.files(dead.uuid))
+    session.store.remove_status(dead.uuid)
+
+
+def remove_files(files: GuestFiles) -> None:
+    """Remove the guest's run-time directory."""
+    with reported("remove", files.directory):
+        try:
+            shutil.rmtree(files.directory)
+        except FileNotFoundError:
+            pass  # gone is what was wanted
+
+
+def require(session: QemuSession, domain: DomainRef) -> Look:
+    """The guest, which must exist: stored or running. Raises NoSuchDomain."""
+    found = look(session, domain.uuid)
+    if not found.alive and session.store.find(uuid=domain.uuid) is None:
+        raise NoSuchDomain(f"there is no {domain}", target=str(domain), driver="qemu")
+    return found
+
+
+def require_active(session: QemuSession, domain: DomainRef) -> Look:
+    """The guest, which must run. Raises NoSuchDomain, InvalidState."""
+    found = require(session, domain)
+    if not found.alive:
+        raise InvalidState(f"{domain} is not running", target=str(domain), driver="qemu", hint="start it first")
+    return found
+
+
+@contextmanager
+def active(session: QemuSession, domain: DomainRef) -> Iterator[Look]:
+    """Hold the lock of a guest that must run. Raises NoSuchDomain, InvalidState, Busy."""
+    require(session, domain)  # so that a missing domain is told without making a lock file for it
+    with session.store.lock(domain.uuid):
+        settle(session, domain.uuid)
+        yield require_active(session, domain)
+
+
+@contextmanager
+def conversation(session: QemuSession, domain: DomainRef, *, timeout: float = 30.0) -> Iterator[tuple[Look, Monitor]]:
+    """Hold the lock of a guest that must run and talk to its QEMU."""
+    with active(session, domain) as found, Monitor.connect(session.files(domain.uuid).monitor, timeout=timeout) as monitor:
+        yield found, monitor
