@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
+from polyvisor.errors import StateError
 from polyvisor.state import header, naming
 from polyvisor.state.disk import Disk, reported
 from polyvisor.state.locks import locked
@@ -62,8 +63,13 @@ class Listing:
 
     def _revision(self, file: str) -> int:
         path = os.path.join(self.directory, file)
-        with reported("read", path), open(path, "rb") as opened:
-            return header.parse(opened.readline(header.LONGEST), path).revision
+        try:
+            with open(path, "rb") as opened:
+                return header.parse(opened.readline(header.LONGEST), path).revision
+        except FileNotFoundError:
+            return -2  # a rename has just removed it
+        except StateError:
+            return -1  # any whole file is better than a damaged one
 
     @cached_property
     def owners(self) -> dict[str, str]:
