@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -287,27 +287,36 @@ class Plugins:
             rank = {name: position for position, name in enumerate(self.order)}
             points.sort(key=lambda point: (rank.get(point.name, len(rank)), point.name))
             for point in reversed(points):  # pluggy calls the last one registered first
-                self._register(self._import(point), f"extension:{point.name}")
+                plugin = self._import(point)
+                self._refuse_unknown_hooks(plugin, point.name)
+                self._register(plugin, f"extension:{point.name}")
+
+    @staticmethod
+    def _refuse_unknown_hooks(plugin: Any, name: str) -> None:
+        """A wrapper around an operation that does not exist would guard nothing, silently."""
+        from polyvisor.operations.catalogue import every
+
+        hooks = {hook for hook in dir(plugin) if hasattr(getattr(plugin, hook, None), PROJECT + "_impl")}
+        if unknown := sorted(hooks - every().keys() - CONTRIBUTIONS.keys()):
+            raise PluginError(f"extension {name} wraps {', '.join(unknown)}, which is no operation")
 
     # -- calling ------------------------------------------------------------------------------------------
 
     def _specify(self, name: str) -> None:
-        """Give pluggy the specification of one hook; it checks the implementations registered so far."""
+        """Give pluggy the specification of one hook."""
         if name in self._specified:
             return
+        self._specified.add(name)
+        spec: Any
         if (contributed := CONTRIBUTIONS.get(name)) is not None:
             spec = _hookspec(types.FunctionType(contributed.__code__, contributed.__globals__, name))
         else:
             spec = _hookspec(OPERATIONS[name].specification(), firstresult=True)
+        namespace: Any = SimpleNamespace(**{name: spec})
         try:
-            self._manager.add_hookspecs(SimpleNamespace(**{name: spec}))
-        except pluggy.PluginValidationError as error:
-            culprit = (self._manager.get_name(error.plugin) or "a plugin").replace(":", " ")
-            raise PluginError(
-                f"{culprit} implements {name} in another way than it is declared: {str(error).splitlines()[-1]}",
-                operation=name,
-            ) from error
-        self._specified.add(name)
+            self._manager.add_hookspecs(namespace)
+        except pluggy.PluginValidationError as error:  # one plugin's fault must not stop the others
+            log.warning("%s", error)
 
     def _caller(self, driver: LoadedDriver, name: str) -> Any:
         if (caller := self._callers.get((driver.name, name))) is None:
@@ -315,8 +324,21 @@ class Plugins:
                 self._specify(name)
                 others = [other.plugin for other in self._loaded.values() if other is not driver]
                 caller = self._manager.subset_hook_caller(name, others)
+                if problem := next(self._misfits(caller), None):
+                    raise PluginError(problem, operation=name, driver=driver.name)
                 self._callers[driver.name, name] = caller
         return caller
+
+    @staticmethod
+    def _misfits(caller: pluggy.HookCaller) -> Iterator[str]:
+        """What is wrong with the arguments of the implementations of one hook."""
+        declared = caller.spec.argnames if caller.spec else ()
+        for implementation in caller.get_hookimpls():
+            if unknown := [name for name in implementation.argnames if name not in declared]:
+                yield (
+                    f"{implementation.plugin_name.replace(':', ' ')} implements {caller.name} with arguments that "
+                    f"it is not declared with: {', '.join(unknown)}"
+                )
 
     def call(self, driver: LoadedDriver, operation: Operation, arguments: Mapping[str, Any]) -> Any:
         """Call ``operation`` on ``driver`` with every extension around it.
@@ -369,7 +391,7 @@ class Plugins:
         ]
         for name in sorted(driver.implements & operations.keys()):
             try:
-                self._specify(name)
+                self._caller(driver, name)
             except PluginError as error:
                 problems.append(error.message)
         return problems

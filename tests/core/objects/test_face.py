@@ -15,6 +15,7 @@ from polyvisor.errors import InvalidArgument, NoSuchDomain, OperationTimeout
 from polyvisor.objects.connection import Connection
 from polyvisor.objects.domain import Domain
 from polyvisor.objects.face import _Method
+from polyvisor.objects.snapshots import Checkpoint, Snapshot
 from polyvisor.operations.catalogue import every
 from polyvisor.plugins import Plugins
 from polyvisor.spi import DomainRef, DomainState, Lifecycle, Session, StateInfo, hookimpl, lifecycle
@@ -22,6 +23,7 @@ from polyvisor.spi import DomainRef, DomainState, Lifecycle, Session, StateInfo,
 NOT_METHODS = {
     "connect": "polyvisor.open",
     "probe_uri": "polyvisor.open without a URI",
+    "watch_events": "Connection.events",
 }
 """Operations that have no method, and what stands for them."""
 
@@ -86,7 +88,7 @@ def connection(driver):
 def test_every_operation_has_a_method():
     reached = {
         member.operation.name
-        for face in (Connection, Domain)
+        for face in (Connection, Domain, Snapshot, Checkpoint)
         for member in vars(face).values()
         if isinstance(member, _Method)
     }

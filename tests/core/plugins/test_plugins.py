@@ -171,7 +171,7 @@ def test_an_implementation_with_arguments_of_its_own_is_a_broken_plugin(environm
 
     environment.add(DRIVERS, "acme", Wrong())
     plugins = environment.plugins()
-    with pytest.raises(PluginError, match="driver acme implements hostname in another way.*flavour"):
+    with pytest.raises(PluginError, match="driver acme implements hostname with arguments that it is not declared with: flavour"):
         connect(plugins).hostname()
     assert any("hostname" in problem for problem in plugins.verify(plugins.driver("acme"), every()))
 
@@ -257,3 +257,35 @@ def test_two_drivers_in_one_process_do_not_answer_for_each_other(environment):
     assert first.hostname() == "acme-host"
     second = connect(plugins, "other:///")
     assert (first.hostname(), second.hostname()) == ("acme-host", "other-host")
+
+
+def test_one_driver_with_wrong_arguments_does_not_stop_another(environment):
+    class Wrong(Acme):
+        name = "wrong"
+
+        @hookimpl
+        def hostname(self, session, flavour):
+            return "never"
+
+    environment.add(DRIVERS, "wrong", Wrong())
+    environment.add(DRIVERS, "acme", Acme())
+    plugins = environment.plugins()
+    wrong, right = connect(plugins, "wrong:///"), connect(plugins)
+    assert right.hostname() == "acme-host"
+    with pytest.raises(PluginError, match="flavour"):
+        wrong.hostname()
+
+
+def test_an_extension_around_no_operation_is_refused(environment):
+    class Typo:
+        name = "typo"
+        hooks_version = (1, 0)
+
+        @hookimpl(wrapper=True)
+        def strat(self, session, domain):
+            return (yield)
+
+    environment.add(DRIVERS, "acme", Acme())
+    environment.add(EXTENSIONS, "typo", Typo())
+    with pytest.raises(PluginError, match="extension typo wraps strat, which is no operation"):
+        connect(environment.plugins())

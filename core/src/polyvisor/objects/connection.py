@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -20,16 +20,27 @@ from polyvisor.services.invocation import Invoker
 from polyvisor.uri import URI, parse_uri
 
 if TYPE_CHECKING:
-    from polyvisor import model
     from polyvisor.config import Configuration
-    from polyvisor.operations import configuration, connection, host, lifecycle, listing
+    from polyvisor.model.domain import Domain as DomainDocument
+    from polyvisor.operations import (
+        configuration,
+        connection,
+        host,
+        lifecycle,
+        listing,
+        migration,
+        passthrough,
+        saving,
+        statistics,
+    )
     from polyvisor.operations.events import EventKind
+    from polyvisor.operations.jobs import JobControl
     from polyvisor.services.jobs import Job
     from polyvisor.services.metrics import Account
 else:
-    configuration, connection, host, lifecycle, listing = map(
-        Subject, ("configuration", "connection", "host", "lifecycle", "listing")
-    )
+    configuration, connection, host = map(Subject, ("configuration", "connection", "host"))
+    lifecycle, listing, migration = map(Subject, ("lifecycle", "listing", "migration"))
+    passthrough, saving, statistics = map(Subject, ("passthrough", "saving", "statistics"))
 
 
 class Connection:
@@ -140,6 +151,13 @@ class Connection:
     _define = connection_method(configuration.define)
     _create = connection_method(lifecycle.create)
     _adopt = connection_method(lifecycle.adopt)
+    _restore = connection_method(saving.restore)
+    domain_stats = connection_method(statistics.domain_stats)
+    save_image_config = connection_method(saving.save_image_config)
+    set_save_image_config = connection_method(saving.set_save_image_config)
+    prepare_migration = connection_method(migration.prepare_migration)
+    prepare_migration_tunnel = connection_method(migration.prepare_migration_tunnel)
+    watch_monitor_events = connection_method(passthrough.watch_monitor_events)
 
     def domains(
         self,
@@ -181,19 +199,47 @@ class Connection:
                 continue
         return Domain(self, self.lookup_domain(**attempts[-1]))
 
-    def define(self, config: model.Domain | str | bytes) -> Domain:
+    def define(self, config: DomainDocument | str | bytes) -> Domain:
         """Store a domain from its document (text or model); see :func:`polyvisor.operations.configuration.define`."""
         return Domain(self, self._define(config))
 
     def create(
-        self, config: model.Domain | str | bytes, *, paused: bool = False, autodestroy: bool = False
+        self,
+        config: DomainDocument | str | bytes,
+        *,
+        paused: bool = False,
+        autodestroy: bool = False,
+        fds: Sequence[int] = (),
     ) -> Domain:
         """Start a transient guest from its document; see :func:`polyvisor.operations.lifecycle.create`."""
-        return Domain(self, self._create(config, paused=paused, autodestroy=autodestroy))
+        return Domain(self, self._create(config, paused=paused, autodestroy=autodestroy, fds=fds))
 
     def adopt(self, pid: int, *, hints: Mapping[str, str] | None = None) -> Domain:
         """Take over a guest process that was not started by this driver."""
         return Domain(self, self._adopt(pid, hints=hints))
+
+    def restore(
+        self,
+        path: str,
+        *,
+        config: DomainDocument | str | bytes | None = None,
+        paused: bool | None = None,
+        bypass_cache: bool = False,
+        reset_nvram: bool = False,
+        parallel: int = 1,
+        job: JobControl | None = None,
+    ) -> Domain:
+        """Take up a guest from a saved file; see :func:`polyvisor.operations.saving.restore`."""
+        ref = self._restore(
+            path,
+            config=config,
+            paused=paused,
+            bypass_cache=bypass_cache,
+            reset_nvram=reset_nvram,
+            parallel=parallel,
+            job=job,
+        )
+        return Domain(self, ref)
 
     # -- events -------------------------------------------------------------------------------------------------
 
@@ -208,7 +254,7 @@ class Connection:
 
         A listener that falls more than ``capacity`` events behind loses the oldest and is told how many by an
         event of kind ``dropped``."""
-        return self._invoker.events.listen(kinds=kinds, domain=domain, capacity=capacity or DEFAULT_CAPACITY)
+        return self._invoker.listen(kinds=kinds, domain=domain, capacity=capacity or DEFAULT_CAPACITY)
 
 
 def open_connection(

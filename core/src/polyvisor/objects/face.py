@@ -16,7 +16,8 @@ from polyvisor.operations.records import DomainRef
 from polyvisor.operations.session import Session
 
 if TYPE_CHECKING:
-    from polyvisor.services.jobs import Job
+    from polyvisor.operations.checkpoints import CheckpointRef
+    from polyvisor.operations.snapshots import SnapshotRef
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -44,11 +45,7 @@ class Subject:
 
 
 class _Method:
-    """A method of the face: calls its operation on the connection behind the object.
-
-    Beside the operation's own arguments it takes ``job`` when the operation is long work: a
-    :class:`~polyvisor.services.jobs.Job` to watch and cancel it by.
-    """
+    """A method of the face: calls its operation on the connection behind the object."""
 
     def __init__(self, source: Any, leading: int) -> None:
         self._source = source
@@ -72,7 +69,8 @@ class _Method:
             return self
         operation = self.operation
 
-        def method(*positional: Any, job: Job[Any] | None = None, **keywords: Any) -> Any:
+        def method(*positional: Any, **keywords: Any) -> Any:
+            job = keywords.pop("job", None) if operation.job else None
             return instance._call(operation, self._named(positional, keywords), job)
 
         method.__name__ = method.__qualname__ = operation.name
@@ -92,16 +90,9 @@ class _Method:
             if name not in names and name not in operation.options:
                 raise TypeError(f"{operation.name}() got an unexpected keyword argument {name!r}")
             arguments[name] = value
-        if missing := [name for name in names if name not in arguments]:
+        if missing := [name for name in names if name not in arguments and name not in operation.options]:
             raise TypeError(f"{operation.name}() is missing arguments: {', '.join(missing)}")
         return arguments
-
-
-class Face:
-    """What objects with operation methods share."""
-
-    def _call(self, operation: Operation, arguments: dict[str, Any], job: Job[Any] | None) -> Any:
-        raise NotImplementedError
 
 
 def connection_method(
@@ -115,4 +106,18 @@ def domain_method(
     function: Callable[Concatenate[Session, DomainRef, Arguments], Result],
 ) -> Callable[Concatenate[Any, Arguments], Result]:
     """A method from an operation on one domain."""
+    return _Method(function, 2)  # type: ignore[return-value]
+
+
+def snapshot_method(
+    function: Callable[Concatenate[Session, SnapshotRef, Arguments], Result],
+) -> Callable[Concatenate[Any, Arguments], Result]:
+    """A method from an operation on one snapshot."""
+    return _Method(function, 2)  # type: ignore[return-value]
+
+
+def checkpoint_method(
+    function: Callable[Concatenate[Session, CheckpointRef, Arguments], Result],
+) -> Callable[Concatenate[Any, Arguments], Result]:
+    """A method from an operation on one checkpoint."""
     return _Method(function, 2)  # type: ignore[return-value]

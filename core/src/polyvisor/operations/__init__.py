@@ -1,5 +1,9 @@
 """Every operation a driver may implement, a module for each subject. These pages are the contract.
 
-Subjects are imported when they are needed, so this package imports none:
-:mod:`polyvisor.operations.catalogue` lists them in reading order and has every operation by name.
+A subject is imported when it is needed, so that listing guests does not wait for migration to be declared;
+``polyvisor.operations.catalogue`` has them all together.
 """
+
+from polyvisor.operations.declaration import OPERATIONS, Operation
+
+__all__ = ["OPERATIONS", "Operation"]

@@ -22,18 +22,19 @@ from polyvisor.errors import (
     OperationTimeout,
 )
 from polyvisor.operations.declaration import operation
+from polyvisor.operations.jobs import JobControl
 from polyvisor.operations.records import DomainRef
 from polyvisor.operations.session import Session
 
 
 class BlockJobType(StrEnum):
-    """Kinds of block jobs, spelt as ``virsh blockjob`` and the block-job event name them."""
+    """Kinds of block jobs, spelt as ``virsh blockjob`` prints them."""
 
-    PULL = "block pull"
-    COPY = "block copy"
-    COMMIT = "block commit"
-    ACTIVE_COMMIT = "active block commit"
-    BACKUP = "backup"
+    PULL = "Block Pull"
+    COPY = "Block Copy"
+    COMMIT = "Block Commit"
+    ACTIVE_COMMIT = "Active Block Commit"
+    BACKUP = "Backup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,6 @@ def set_block_job_speed(session: Session, domain: DomainRef, disk: str, bandwidt
     capability="blockjob.pull",
     permission="domain:block_write",
     changes=True,
-    job=True,
     raises=(NoSuchDomain, InvalidState, InvalidArgument, NoSuchDevice, Busy, OperationCancelled, HypervisorError),
 )
 def block_pull(
@@ -98,6 +98,7 @@ def block_pull(
     bandwidth: int = 0,
     relative: bool = False,
     wait: bool = True,
+    job: JobControl | None = None,
 ) -> None:
     """Copy into the active image what its backing chain holds, down to but not including ``base``.
 
@@ -110,7 +111,6 @@ def block_pull(
     capability="blockjob.copy",
     permission="domain:block_write",
     changes=True,
-    job=True,
     raises=(
         NoSuchDomain,
         InvalidState,
@@ -138,6 +138,7 @@ def block_copy(
     buffer_size: int = 0,
     pivot: bool = False,
     wait: bool = True,
+    job: JobControl | None = None,
 ) -> None:
     """Copy the disk to another image while the guest uses it, and keep the copy up to date.
 
@@ -153,7 +154,6 @@ def block_copy(
     capability="blockjob.commit",
     permission="domain:block_write",
     changes=True,
-    job=True,
     raises=(NoSuchDomain, InvalidState, InvalidArgument, NoSuchDevice, Busy, OperationCancelled, HypervisorError),
 )
 def block_commit(
@@ -170,6 +170,7 @@ def block_commit(
     bandwidth: int = 0,
     pivot: bool = False,
     wait: bool = True,
+    job: JobControl | None = None,
 ) -> None:
     """Write what the images from ``top`` down to above ``base`` hold into ``base``, and drop them from the chain.
 

@@ -17,6 +17,7 @@ from polyvisor.errors import (
     UnsupportedConfiguration,
 )
 from polyvisor.operations.declaration import operation
+from polyvisor.operations.jobs import JobControl
 from polyvisor.operations.records import DomainRef
 from polyvisor.operations.session import Session
 from polyvisor.operations.snapshots import SnapshotExtent
@@ -148,7 +149,6 @@ def delete_checkpoint(
     capability="backup.begin",
     permission=("domain:checkpoint", "domain:block_write"),
     changes=True,
-    job=True,
     raises=(
         NoSuchDomain,
         NoSuchCheckpoint,
@@ -170,6 +170,7 @@ def begin_backup(
     reuse_external: bool = False,
     preserve_on_failure: bool = False,
     wait: bool = True,
+    job: JobControl | None = None,
 ) -> None:
     """Back up a running guest's disks as the ``<domainbackup>`` document says, all at the same moment.
 

@@ -72,8 +72,6 @@ class Operation:
         """The function pluggy takes as hookspec: every argument an ordinary one."""
         code = self.function.__code__
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        if self.job and "job" not in names:
-            names += ("job",)
         plain = code.replace(co_argcount=len(names), co_kwonlyargcount=0, co_nlocals=len(names), co_varnames=names)
         return types.FunctionType(plain, self.function.__globals__, self.name)
 
@@ -109,7 +107,6 @@ def operation(
     permission: str | Iterable[str],
     changes: bool = False,
     raises: Iterable[type[PolyvisorError]] = (),
-    job: bool = False,
     documents: Mapping[str, str] | None = None,
     extra_permissions: Mapping[str, str] | None = None,
     secrets: Iterable[str] = (),
@@ -117,8 +114,9 @@ def operation(
     """Declare the decorated function as an operation.
 
     :param changes: False for operations that a read-only connection may call.
-    :param job: True for long work: the driver is also handed ``job``, a
-        :class:`~polyvisor.operations.jobs.JobControl`; the caller may pass one to watch and cancel the work by.
+
+    Long work has an option ``job``: the caller may pass one to watch and cancel the work by, the driver is always
+    handed one, a :class:`~polyvisor.operations.jobs.JobControl`.
     """
 
     def declare(function: Function) -> Function:
@@ -136,18 +134,26 @@ def operation(
             permission=(permission,) if isinstance(permission, str) else tuple(permission),
             changes=changes,
             raises=tuple(raises),
-            job=job,
+            job="job" in keywords,
             documents=dict(documents or {}),
             extra_permissions=dict(extra_permissions or {}),
             secrets=frozenset(secrets),
             arguments=positional,
-            options={key: (function.__kwdefaults__ or {})[key] for key in keywords if key != "job"},
+            options=_defaults(function, positional, keywords),
         )
         function.operation = declared  # type: ignore[attr-defined]
         OPERATIONS[name] = declared
         return function
 
     return declare
+
+
+def _defaults(
+    function: Callable[..., Any], positional: tuple[str, ...], keywords: tuple[str, ...]
+) -> dict[str, Any]:
+    values = function.__defaults__ or ()
+    optional = dict(zip(positional[len(positional) - len(values) :], values, strict=True))
+    return {**optional, **{key: (function.__kwdefaults__ or {})[key] for key in keywords if key != "job"}}
 
 
 def declared(function: Callable[..., Any]) -> Operation:

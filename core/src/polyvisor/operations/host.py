@@ -80,7 +80,7 @@ class SecurityModel:
     base_labels: Mapping[str, str] = field(default_factory=dict)
 
 
-RUNS_EMULATOR = {"emulator": "connect:write"}
+_RUNS_EMULATOR = {"emulator": "connect:write"}
 """``extra_permissions`` of questions that are answered by running the program that the caller names."""
 
 
@@ -202,7 +202,7 @@ def capabilities(session: Session) -> Capabilities:
     capability="caps.domain",
     permission="connect:read",
     raises=(InvalidArgument, UnsupportedConfiguration),
-    extra_permissions=RUNS_EMULATOR,
+    extra_permissions=_RUNS_EMULATOR,
 )
 def domain_capabilities(
     session: Session,
@@ -223,7 +223,7 @@ def domain_capabilities(
     capability="cpu.compare",
     permission="connect:read",
     raises=(InvalidArgument,),
-    extra_permissions=RUNS_EMULATOR,
+    extra_permissions=_RUNS_EMULATOR,
 )
 def compare_cpu(
     session: Session,
@@ -246,7 +246,7 @@ def compare_cpu(
     capability="cpu.baseline",
     permission="connect:read",
     raises=(InvalidArgument,),
-    extra_permissions=RUNS_EMULATOR,
+    extra_permissions=_RUNS_EMULATOR,
 )
 def baseline_cpu(
     session: Session,

@@ -22,7 +22,7 @@ class Progress:
 
 
 class JobControl(Protocol):
-    """Handed as ``job`` to the implementation of every operation declared with ``job=True``."""
+    """Handed as ``job`` to the implementation of every operation that has the option."""
 
     def progress(self, done: int, total: int = 0, *, unit: str = "bytes", phase: str = "") -> None:
         """Tell how far the work is. Cheap; call it as often as there is news."""

@@ -36,6 +36,7 @@ from polyvisor.errors import (
 )
 from polyvisor.operations.consoles import Stream
 from polyvisor.operations.declaration import operation
+from polyvisor.operations.jobs import JobControl
 from polyvisor.operations.records import DomainRef
 from polyvisor.operations.session import Session
 
@@ -139,7 +140,6 @@ class MigrationArrival:
     capability="migrate.whole",
     permission="domain:migrate",
     changes=True,
-    job=True,
     raises=(
         NoSuchDomain,
         InvalidState,
@@ -154,7 +154,14 @@ class MigrationArrival:
         HypervisorError,
     ),
 )
-def migrate(session: Session, domain: DomainRef, destination: str, *, plan: MigrationPlan | None = None) -> DomainRef:
+def migrate(
+    session: Session,
+    domain: DomainRef,
+    destination: str,
+    *,
+    plan: MigrationPlan | None = None,
+    job: JobControl | None = None,
+) -> DomainRef:
     """Move the guest, leaving the whole to the hypervisor's side; returns the domain as the destination knows it.
 
     ``destination`` is a connection URI as the source host would open it, or an address in the hypervisor's own
@@ -224,10 +231,11 @@ def prepare_migration_tunnel(
     capability="migrate.perform",
     permission="domain:migrate",
     changes=True,
-    job=True,
     raises=(NoSuchDomain, InvalidState, Busy, OperationCancelled, OperationTimeout, HostError, HypervisorError),
 )
-def perform_migration(session: Session, domain: DomainRef, plan: MigrationPlan, place: MigrationPlace) -> bytes:
+def perform_migration(
+    session: Session, domain: DomainRef, plan: MigrationPlan, place: MigrationPlace, *, job: JobControl | None = None
+) -> bytes:
     """Source: send the guest to ``place`` and stop it here; returns the cookie for ``finish_migration``.
 
     When it fails or is cancelled, the guest stays paused until ``confirm_migration`` decides."""

@@ -24,6 +24,7 @@ from polyvisor.errors import (
     UnsupportedConfiguration,
 )
 from polyvisor.operations.declaration import operation
+from polyvisor.operations.jobs import JobControl
 from polyvisor.operations.records import DomainRef
 from polyvisor.operations.session import Session
 
@@ -53,7 +54,6 @@ class Screenshot:
     capability="save.to-file",
     permission="domain:hibernate",
     changes=True,
-    job=True,
     raises=(
         NoSuchDomain,
         InvalidState,
@@ -76,6 +76,7 @@ def save(
     bypass_cache: bool = False,
     format: str | None = None,
     parallel: int = 1,
+    job: JobControl | None = None,
 ) -> None:
     """Write the guest's memory and configuration to ``path`` and stop it; ``restore`` takes it up again.
 
@@ -90,7 +91,6 @@ def save(
     capability="save.restore",
     permission=("domain:start", "domain:write"),
     changes=True,
-    job=True,
     raises=(
         NotFound,
         AlreadyExists,
@@ -114,6 +114,7 @@ def restore(
     bypass_cache: bool = False,
     reset_nvram: bool = False,
     parallel: int = 1,
+    job: JobControl | None = None,
 ) -> DomainRef:
     """Take up a guest from a file of ``save``; the file stays. Options as there.
 
@@ -156,7 +157,6 @@ def set_save_image_config(
     capability="save.core-dump",
     permission="domain:core_dump",
     changes=True,
-    job=True,
     raises=(
         NoSuchDomain,
         InvalidState,
@@ -179,6 +179,7 @@ def core_dump(
     memory_only: bool = False,
     bypass_cache: bool = False,
     format: DumpFormat | None = None,
+    job: JobControl | None = None,
 ) -> None:
     """Write the guest's memory to a file for a debugger.
 
@@ -202,7 +203,6 @@ def screenshot(session: Session, domain: DomainRef, *, screen: int = 0) -> Scree
     capability="managedsave.save",
     permission="domain:hibernate",
     changes=True,
-    job=True,
     raises=(
         NoSuchDomain,
         InvalidState,
@@ -213,7 +213,12 @@ def screenshot(session: Session, domain: DomainRef, *, screen: int = 0) -> Scree
     ),
 )
 def managed_save(
-    session: Session, domain: DomainRef, *, paused: bool | None = None, bypass_cache: bool = False
+    session: Session,
+    domain: DomainRef,
+    *,
+    paused: bool | None = None,
+    bypass_cache: bool = False,
+    job: JobControl | None = None,
 ) -> None:
     """Save the guest to a file that the manager keeps; the next ``start`` takes it up and removes it.
 

@@ -22,6 +22,7 @@ from polyvisor.errors import (
     UnsupportedConfiguration,
 )
 from polyvisor.operations.declaration import operation
+from polyvisor.operations.jobs import JobControl
 from polyvisor.operations.records import DomainRef
 from polyvisor.operations.session import Session
 
@@ -84,7 +85,6 @@ class SnapshotExtent(StrEnum):
     capability="snapshot.create",
     permission="domain:snapshot",
     changes=True,
-    job=True,
     raises=(
         NoSuchDomain,
         NoSuchSnapshot,
@@ -113,6 +113,7 @@ def create_snapshot(
     quiesce: bool = False,
     atomic: bool = False,
     live: bool = False,
+    job: JobControl | None = None,
 ) -> SnapshotRef:
     """Take a snapshot as the ``<domainsnapshot>`` document says, and make it the current one.
 
@@ -177,7 +178,6 @@ def snapshot_has_metadata(session: Session, snapshot: SnapshotRef) -> bool:
     capability="snapshot.revert",
     permission="domain:snapshot",
     changes=True,
-    job=True,
     raises=(
         NoSuchDomain,
         NoSuchSnapshot,
@@ -195,6 +195,7 @@ def revert_snapshot(
     paused: bool | None = None,
     force: bool = False,
     reset_nvram: bool = False,
+    job: JobControl | None = None,
 ) -> DomainRef:
     """Put the domain back to the state the snapshot recorded; what came after is lost unless a snapshot holds it.
 
@@ -208,7 +209,6 @@ def revert_snapshot(
     capability="snapshot.delete",
     permission="domain:snapshot",
     changes=True,
-    job=True,
     raises=(NoSuchDomain, NoSuchSnapshot, InvalidState, Busy, OperationCancelled, HypervisorError),
 )
 def delete_snapshot(
@@ -217,6 +217,7 @@ def delete_snapshot(
     *,
     extent: SnapshotExtent = SnapshotExtent.ONE,
     metadata_only: bool = False,
+    job: JobControl | None = None,
 ) -> None:
     """Delete the snapshot, its children, or it and all below; the domain's present state stays.
 

@@ -28,7 +28,7 @@ class VcpuState(StrEnum):
 
     OFFLINE = "offline"
     RUNNING = "running"
-    BLOCKED = "idle"
+    BLOCKED = "blocked"
 
 
 @dataclass(frozen=True, slots=True)

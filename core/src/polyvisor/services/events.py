@@ -90,11 +90,16 @@ class EventStream:
 
 
 class EventHub:
-    """Hands every event to every listener. Called by drivers from any thread; never blocks, never raises."""
+    """Hands every event to every listener. Called by drivers from any thread; never blocks, never raises.
+
+    ``watch`` is called with True before the first listener is served and with False after the last one has gone,
+    so that drivers watch their hypervisor only while somebody wants to know.
+    """
 
     def __init__(self) -> None:
+        self.watch: Callable[[bool], None] = lambda enabled: None
         self._streams: tuple[EventStream, ...] = ()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._closed = False
 
     def __call__(self, event: Event, /) -> None:
@@ -120,7 +125,14 @@ class EventHub:
         with self._lock:
             if self._closed:
                 raise ConnectionClosed("the connection is closed")
+            first = not self._streams
             self._streams = (*self._streams, stream)
+            if first:
+                try:
+                    self.watch(True)
+                except BaseException:
+                    self._streams = ()
+                    raise
         return stream
 
     @property
@@ -131,7 +143,11 @@ class EventHub:
     def forget(self, stream: EventStream) -> None:
         """Hand no more events to ``stream``."""
         with self._lock:
+            if stream not in self._streams:
+                return
             self._streams = tuple(other for other in self._streams if other is not stream)
+            if not self._streams:
+                self.watch(False)
 
     def close(self) -> None:
         """End every stream."""

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from polyvisor.errors import ConnectionClosed, DriverFault, PolyvisorError
-from polyvisor.operations.declaration import Operation
+from polyvisor.operations.declaration import Operation, declared
 from polyvisor.operations.session import Session
+from polyvisor.operations.watching import watch_events
 from polyvisor.plugins import LoadedDriver, Plugins
 from polyvisor.services import audit
 from polyvisor.services.access import Policy
 from polyvisor.services.documents import Documents
-from polyvisor.services.events import EventHub
+from polyvisor.services.events import EventHub, EventStream
 from polyvisor.services.jobs import Job
 from polyvisor.services.metrics import Metrics
 
@@ -33,6 +34,7 @@ class Invoker:
         self.events = events
         self.metrics = Metrics()
         self.documents = Documents(plugins, driver)
+        events.watch = self._watch
         self._uri = str(session.uri)
         self._closing = False
         self._running = 0
@@ -83,6 +85,16 @@ class Invoker:
         work = job if job is not None else Job(operation.name)
         complete["job"] = work
         return work.run(lambda: self.plugins.call(self.driver, operation, complete))
+
+    def listen(self, **wanted: Any) -> EventStream:
+        """A stream of this connection's events; arguments are those of :meth:`EventHub.listen`."""
+        self.policy.require(declared(watch_events), {})
+        return self.events.listen(**wanted)
+
+    def _watch(self, enabled: bool) -> None:
+        operation = declared(watch_events)
+        if operation.name in self.driver.implements:
+            self.plugins.call(self.driver, operation, {"session": self.session, "enabled": enabled})
 
     def _enter(self) -> None:
         with self._idle:
