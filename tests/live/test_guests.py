@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from polyvisor_qemu.guest import BANNER, PANIC, POWER_OFF, RESET, image_path
 
 if TYPE_CHECKING:
