@@ -1,0 +1,297 @@
+"""Character devices: serial and parallel ports, consoles, channels, and what is at their other end."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from polyvisor.documents import Element, attribute, child, children, element, variant
+from polyvisor.documents import datatypes as dt
+from polyvisor.model.domain.address import AcpiIndex, Address, Alias
+from polyvisor.model.domain.devices.storage import DeviceLabel, Reconnect
+
+
+class CharacterType(StrEnum):
+    """What is at the host's end of a character device."""
+
+    NULL = "null"
+    VC = "vc"
+    PTY = "pty"
+    DEV = "dev"
+    FILE = "file"
+    PIPE = "pipe"
+    STDIO = "stdio"
+    UDP = "udp"
+    TCP = "tcp"
+    UNIX = "unix"
+    SPICEVMC = "spicevmc"
+    SPICEPORT = "spiceport"
+    NMDM = "nmdm"
+    QEMU_VDAGENT = "qemu-vdagent"
+    DBUS = "dbus"
+
+
+SocketMode = Literal["bind", "connect"]
+
+
+@element("source")
+class PathSource(Element):
+    """A device, pipe or pseudo-terminal of the host."""
+
+    path: str | None = attribute(dt.STRING)
+    seclabels: list[DeviceLabel] = children("seclabel")
+
+
+@element("source")
+class OutputSource(Element):
+    """A file that takes what the guest writes."""
+
+    path: str | None = attribute(dt.STRING)
+    append: bool | None = attribute(dt.ONOFF)
+    seclabels: list[DeviceLabel] = children("seclabel")
+
+
+@element("source")
+class UnixSource(Element):
+    """A UNIX socket, listened on (``bind``) or connected to."""
+
+    mode: SocketMode | None = attribute()
+    path: str | None = attribute(dt.STRING)
+    reconnect: Reconnect | None = child()
+    seclabels: list[DeviceLabel] = children("seclabel")
+
+
+@element("source")
+class TcpSource(Element):
+    """A TCP socket, listened on (``bind``) or connected to."""
+
+    mode: SocketMode | None = attribute()
+    host: str | None = attribute(dt.STRING)
+    service: str | None = attribute(dt.STRING)
+    tls: bool | None = attribute(dt.BOOL)
+    reconnect: Reconnect | None = child()
+
+
+@element("source")
+class UdpSource(Element):
+    """One end of a pair of UDP sockets."""
+
+    mode: SocketMode | None = attribute()
+    host: str | None = attribute(dt.STRING)
+    service: str | None = attribute(dt.STRING)
+
+
+@element("source")
+class ChannelNameSource(Element):
+    """A named channel of SPICE or D-Bus."""
+
+    channel: str = attribute(dt.STRING, required=True)
+
+
+@element("source")
+class NmdmSource(Element):
+    """The two ends of a null-modem pair (FreeBSD)."""
+
+    master: str = attribute(dt.STRING, required=True)
+    slave: str = attribute(dt.STRING, required=True)
+
+
+@element("clipboard")
+class ClipboardSwitch(Element):
+    """Whether guest and client share a clipboard."""
+
+    copypaste: bool = attribute(dt.BOOL, required=True)
+
+
+@element("mouse")
+class MouseMode(Element):
+    """Whether the pointer's position comes from the client or from the guest."""
+
+    mode: Literal["client", "server"] = attribute(required=True)
+
+
+@element("source")
+class VdagentSource(Element):
+    """QEMU's own SPICE agent."""
+
+    clipboard: ClipboardSwitch | None = child()
+    mouse: MouseMode | None = child()
+
+
+CHARACTER_SOURCES = {
+    "pty": PathSource,
+    "dev": PathSource,
+    "pipe": PathSource,
+    "file": OutputSource,
+    "unix": UnixSource,
+    "tcp": TcpSource,
+    "udp": UdpSource,
+    "spiceport": ChannelNameSource,
+    "dbus": ChannelNameSource,
+    "nmdm": NmdmSource,
+    "qemu-vdagent": VdagentSource,
+}
+"""The class of a ``<source>`` for each type of character device that has one."""
+
+CharacterSource = (
+    PathSource | OutputSource | UnixSource | TcpSource | UdpSource | ChannelNameSource | NmdmSource | VdagentSource
+)
+
+
+@element("protocol")
+class SocketProtocol(Element):
+    """What is spoken over a TCP socket."""
+
+    type: Literal["raw", "telnet", "telnets", "tls"] = attribute(required=True)
+
+
+@element("log")
+class CharacterLog(Element):
+    """A file that gets a copy of the guest's output."""
+
+    file: str = attribute(dt.ABSPATH, required=True)
+    append: bool | None = attribute(dt.ONOFF)
+
+
+class CharacterDevice(Element):
+    """What all character devices have."""
+
+    type: CharacterType = attribute(required=True)
+    sources: list[CharacterSource] = children("source", by="type", cases=CHARACTER_SOURCES)
+    protocol: SocketProtocol | None = child(when={"type": ("tcp",)})
+    log: CharacterLog | None = child()
+
+    @property
+    def source(self) -> CharacterSource | None:
+        """The host's end; UDP devices have two sources, of which this is the first."""
+        return self.sources[0] if self.sources else None
+
+
+@element("model")
+class SerialModel(Element):
+    """The device that plays the serial port."""
+
+    name: Literal[
+        "isa-serial",
+        "usb-serial",
+        "pci-serial",
+        "spapr-vty",
+        "pl011",
+        "sclpconsole",
+        "sclplmconsole",
+        "16550a",
+        "isa-debugcon",
+    ] = attribute(required=True)
+
+
+@element("target")
+class SerialTarget(Element):
+    """Which serial port it is, and on what bus."""
+
+    type: (
+        Literal[
+            "isa-serial",
+            "usb-serial",
+            "pci-serial",
+            "spapr-vio-serial",
+            "system-serial",
+            "sclp-serial",
+            "isa-debug",
+        ]
+        | None
+    ) = attribute()
+    port: int | None = attribute(dt.UINT)
+    model: SerialModel | None = child()
+
+
+@element("serial")
+class Serial(CharacterDevice):
+    """A serial port."""
+
+    target: SerialTarget | None = child()
+    acpi: AcpiIndex | None = child()
+    alias: Alias | None = child()
+    address: Address | None = child()
+
+
+@element("target")
+class ParallelTarget(Element):
+    """Which parallel port it is."""
+
+    type: str | None = attribute(dt.NAME)
+    port: int | None = attribute(dt.UINT)
+
+
+@element("parallel")
+class Parallel(CharacterDevice):
+    """A parallel port."""
+
+    target: ParallelTarget | None = child()
+    alias: Alias | None = child()
+    address: Address | None = child()
+
+
+class ConsoleTargetType(StrEnum):
+    """What a console is to the guest."""
+
+    SERIAL = "serial"
+    XEN = "xen"
+    UML = "uml"
+    VIRTIO = "virtio"
+    LXC = "lxc"
+    OPENVZ = "openvz"
+    SCLP = "sclp"
+    SCLPLM = "sclplm"
+
+
+@element("target")
+class ConsoleTarget(Element):
+    """What the console is to the guest."""
+
+    type: ConsoleTargetType | None = attribute()
+    port: int | None = attribute(dt.UINT)
+
+
+@element("console")
+class Console(CharacterDevice):
+    """A console; the first one of a machine with serial ports is its first serial port under another name."""
+
+    type: CharacterType = attribute(default=CharacterType.PTY)
+    tty: str | None = attribute(dt.STRING, volatile=True)
+    target: ConsoleTarget | None = child()
+    acpi: AcpiIndex | None = child()
+    alias: Alias | None = child()
+    address: Address | None = child()
+
+
+@element("target", by="type")
+class ChannelTarget(Element):
+    """How the guest finds the channel."""
+
+    type: Literal["virtio", "xen", "guestfwd"] = attribute(required=True)
+
+
+@variant("virtio", "xen")
+class NamedChannel(ChannelTarget):
+    """A named port."""
+
+    name: str | None = attribute(dt.STRING)
+    state: Literal["connected", "disconnected"] | None = attribute(volatile=True)
+
+
+@variant("guestfwd")
+class ForwardedChannel(ChannelTarget):
+    """An address and port of the guest's user-mode network."""
+
+    address: str = attribute(dt.IP, required=True)
+    port: int = attribute(dt.PORT, required=True)
+
+
+@element("channel")
+class Channel(CharacterDevice):
+    """A private channel between host and guest."""
+
+    target: ChannelTarget = child(required=True)
+    acpi: AcpiIndex | None = child()
+    alias: Alias | None = child()
+    address: Address | None = child()

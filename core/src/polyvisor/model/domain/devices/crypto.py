@@ -1,0 +1,29 @@
+"""Crypto accelerators."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from polyvisor.documents import Element, attribute, child, element
+from polyvisor.documents import datatypes as dt
+from polyvisor.model.domain.address import AcpiIndex, Address, Alias
+
+
+@element("backend")
+class CryptoBackend(Element):
+    """Who does the computing."""
+
+    model: Literal["builtin", "lkcf"] = attribute(required=True)
+    queues: int | None = attribute(dt.POSITIVE)
+
+
+@element("crypto")
+class Crypto(Element):
+    """A crypto accelerator."""
+
+    model: Literal["virtio"] = attribute(required=True)
+    type: Literal["qemu"] = attribute(required=True)
+    backend: CryptoBackend = child(required=True)
+    acpi: AcpiIndex | None = child()
+    alias: Alias | None = child()
+    address: Address | None = child()

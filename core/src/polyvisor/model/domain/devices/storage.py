@@ -1,0 +1,442 @@
+"""Where bytes are stored: the ``<source>`` of disks, backing files, mirrors and firmware variables."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from polyvisor.documents import Element, OneOf, attribute, child, children, element, text, value, variant
+from polyvisor.documents import datatypes as dt
+from polyvisor.model.domain import scalars
+from polyvisor.model.domain.address import PciSourceAddress
+from polyvisor.model.domain.memory import Bytes
+
+
+class NetworkProtocol(StrEnum):
+    """How storage is reached over a network."""
+
+    NBD = "nbd"
+    ISCSI = "iscsi"
+    RBD = "rbd"
+    SHEEPDOG = "sheepdog"
+    GLUSTER = "gluster"
+    VXHS = "vxhs"
+    NFS = "nfs"
+    HTTP = "http"
+    HTTPS = "https"
+    FTP = "ftp"
+    FTPS = "ftps"
+    TFTP = "tftp"
+    SSH = "ssh"
+
+
+@element("seclabel")
+class DeviceLabel(Element):
+    """How a security model labels this device's files."""
+
+    model: str | None = attribute(dt.NAME)
+    relabel: bool | None = attribute(dt.BOOL)
+    labelskip: bool | None = attribute(dt.BOOL, volatile=True)
+    label: str | None = value(dt.STRING)
+
+
+@element("secret", rules=(OneOf("uuid", "usage"),))
+class AuthSecret(Element):
+    """The secret that holds a password, by UUID or by usage."""
+
+    type: Literal["ceph", "iscsi"] = attribute(required=True)
+    uuid: str | None = attribute(dt.UUID)
+    usage: str | None = attribute(dt.STRING)
+
+
+@element("auth")
+class Auth(Element):
+    """Who logs in to the storage, and with which secret."""
+
+    username: str = attribute(dt.STRING, required=True)
+    secret: AuthSecret = child(required=True)
+
+
+@element("secret", rules=(OneOf("uuid", "usage"),))
+class EncryptionSecret(Element):
+    """The secret that holds a passphrase, by UUID or by usage."""
+
+    type: Literal["passphrase"] = attribute(required=True)
+    uuid: str | None = attribute(dt.UUID)
+    usage: str | None = attribute(dt.STRING)
+
+
+@element("cipher")
+class Cipher(Element):
+    """The cipher of an encrypted volume."""
+
+    name: str = attribute(dt.NAME, required=True)
+    size: int = attribute(dt.UINT, required=True)
+    mode: str | None = attribute(dt.NAME)
+    hash: str | None = attribute(dt.NAME)
+
+
+@element("ivgen")
+class InitialisationVector(Element):
+    """How initialisation vectors are generated."""
+
+    name: str = attribute(dt.NAME, required=True)
+    hash: str | None = attribute(dt.NAME)
+
+
+@element("encryption")
+class Encryption(Element):
+    """How stored data is encrypted."""
+
+    format: Literal["default", "qcow", "luks", "luks2", "luks-any"] = attribute(required=True)
+    engine: Literal["qemu", "librbd"] | None = attribute()
+    secrets: list[EncryptionSecret] = children("secret")
+    cipher: Cipher | None = child()
+    ivgen: InitialisationVector | None = child()
+
+
+@element("source")
+class ReservationsHelper(Element):
+    """The socket of a helper that handles persistent reservations."""
+
+    type: Literal["unix"] = attribute(required=True)
+    path: str = attribute(dt.ABSPATH, required=True)
+    mode: Literal["client"] = attribute(required=True)
+
+
+@element("reservations")
+class Reservations(Element):
+    """SCSI persistent reservations."""
+
+    managed: bool | None = attribute(dt.BOOL)
+    migration: bool | None = attribute(dt.BOOL)
+    source: ReservationsHelper | None = child()
+
+
+@element("slice")
+class Slice(Element):
+    """A part of the storage, in bytes."""
+
+    type: Literal["storage"] = attribute(required=True)
+    offset: int = attribute(dt.UINT64, required=True)
+    size: int = attribute(dt.UINT64, required=True)
+
+
+@element("slices")
+class Slices(Element):
+    """The part of the storage that is used."""
+
+    slices: list[Slice] = children("slice", min=1)
+
+
+@element("format")
+class ImageFormat(Element):
+    """The format of an image, and the limit of its metadata cache."""
+
+    type: str = attribute(dt.NAME, required=True)
+    metadata_cache: MetadataCache | None = child(name="metadata_cache")
+
+
+@element("metadata_cache")
+class MetadataCache(Element):
+    """How much of a qcow2 image's metadata is kept in memory."""
+
+    max_size: Bytes | None = child(name="max_size")
+
+
+class Source(Element):
+    """What every kind of storage can have."""
+
+    startup_policy: Literal["mandatory", "requisite", "optional"] | None = attribute(name="startupPolicy")
+    index: int | None = attribute(dt.UINT, volatile=True)
+    seclabels: list[DeviceLabel] = children("seclabel")
+    encryption: Encryption | None = child()
+    reservations: Reservations | None = child()
+    slices: Slices | None = child()
+
+
+class LocalSource(Source):
+    """Storage that this host reaches by a path."""
+
+    data_store: DataStore | None = child(name="dataStore")
+
+
+@element("source")
+class FileSource(LocalSource):
+    """An image file, or the name of a group of descriptors passed in."""
+
+    file: str | None = attribute(dt.STRING)
+    fdgroup: str | None = attribute(dt.STRING)
+
+
+@element("source")
+class BlockSource(LocalSource):
+    """A block device of the host."""
+
+    dev: str | None = attribute(dt.STRING)
+
+
+@element("source")
+class DirectorySource(LocalSource):
+    """A directory shown to the guest as a FAT disk."""
+
+    dir: str | None = attribute(dt.STRING)
+
+
+@element("source")
+class VolumeSource(LocalSource):
+    """A volume of a storage pool."""
+
+    pool: str | None = attribute(dt.STRING)
+    volume: str | None = attribute(dt.STRING)
+    mode: Literal["host", "direct"] | None = attribute()
+
+
+@element("source")
+class NvmeSource(Source):
+    """A namespace of an NVMe controller that the hypervisor drives itself."""
+
+    type: Literal["pci"] = attribute(required=True)
+    managed: bool | None = attribute(dt.BOOL)
+    namespace: int = attribute(dt.POSITIVE, required=True)
+    address: PciSourceAddress = child(required=True)
+
+
+@element("reconnect")
+class Reconnect(Element):
+    """Whether and after how many seconds a lost connection is tried again."""
+
+    enabled: bool | None = attribute(dt.BOOL)
+    timeout: int | None = attribute(dt.UINT)
+
+
+@element("source")
+class VhostUserSource(Source):
+    """A storage daemon behind a UNIX socket."""
+
+    type: Literal["unix"] = attribute(required=True)
+    path: str = attribute(dt.ABSPATH, required=True)
+    reconnect: Reconnect | None = child()
+
+
+@element("source")
+class VdpaSource(Source):
+    """A vhost-vdpa character device."""
+
+    dev: str = attribute(dt.ABSPATH, required=True)
+
+
+@element("host")
+class StorageHost(Element):
+    """A server: a name and port, or a UNIX socket."""
+
+    name: str | None = attribute(dt.STRING)
+    port: int | None = attribute(dt.PORT)
+    transport: Literal["tcp", "unix", "rdma"] | None = attribute()
+    socket: str | None = attribute(dt.ABSPATH)
+
+
+@element("snapshot")
+class RbdSnapshot(Element):
+    """A snapshot within the storage cluster."""
+
+    name: str = attribute(dt.STRING, required=True)
+
+
+@element("config")
+class RbdConfig(Element):
+    """The configuration file of a storage cluster."""
+
+    file: str = attribute(dt.ABSPATH, required=True)
+
+
+@element("cookie")
+class Cookie(Element):
+    """A cookie of an HTTP request."""
+
+    name: str = attribute(dt.STRING, required=True)
+    value: str = text(dt.STRING)
+
+
+@element("cookies")
+class Cookies(Element):
+    """Cookies of an HTTP request."""
+
+    cookies: list[Cookie] = children("cookie", min=1)
+
+
+@element("ssl")
+class Tls(Element):
+    """Whether the server's certificate is checked."""
+
+    verify: bool = attribute(dt.BOOL, required=True)
+
+
+@element("readahead")
+class ReadAhead(Element):
+    """How much is read ahead, in bytes."""
+
+    size: int = attribute(dt.POSITIVE, required=True)
+
+
+@element("timeout")
+class Timeout(Element):
+    """How long to wait for the server, in seconds."""
+
+    seconds: int = attribute(dt.POSITIVE, required=True)
+
+
+@element("iqn")
+class InitiatorName(Element):
+    """An iSCSI qualified name."""
+
+    name: str = attribute(dt.STRING, required=True)
+
+
+@element("initiator")
+class Initiator(Element):
+    """The name under which this host logs in to an iSCSI target."""
+
+    iqn: InitiatorName = child(required=True)
+
+
+@element("reconnect")
+class NbdReconnect(Element):
+    """For how many seconds a lost connection is tried again."""
+
+    delay: int = attribute(dt.UINT, required=True)
+
+
+@element("identity")
+class SshIdentity(Element):
+    """The user and key of an SSH connection."""
+
+    username: str | None = attribute(dt.STRING)
+    keyfile: str | None = attribute(dt.ABSPATH)
+    agentsock: str | None = attribute(dt.ABSPATH)
+
+
+@element("knownHosts")
+class KnownHosts(Element):
+    """The file with keys of known hosts."""
+
+    path: str = attribute(dt.ABSPATH, required=True)
+
+
+@element("identity")
+class NfsIdentity(Element):
+    """The user and group NFS sees."""
+
+    user: str | None = attribute(dt.STRING)
+    group: str | None = attribute(dt.STRING)
+
+
+@element("source", by="protocol")
+class NetworkSource(Source):
+    """Storage behind a network protocol."""
+
+    protocol: NetworkProtocol = attribute(required=True)
+    hosts: list[StorageHost] = children("host")
+
+
+@variant("nbd")
+class NbdSource(NetworkSource):
+    """An NBD export."""
+
+    name: str | None = attribute(dt.STRING)
+    tls: bool | None = attribute(dt.BOOL)
+    tls_hostname: str | None = attribute(dt.STRING, name="tlsHostname")
+    reconnect: NbdReconnect | None = child()
+
+
+@variant("iscsi")
+class IscsiSource(NetworkSource):
+    """A logical unit of an iSCSI target."""
+
+    name: str = attribute(dt.STRING, required=True)
+    auth: Auth | None = child()
+    initiator: Initiator | None = child()
+
+
+@variant("rbd")
+class RbdSource(NetworkSource):
+    """An image in a Ceph cluster."""
+
+    name: str = attribute(dt.STRING, required=True)
+    snapshot: RbdSnapshot | None = child()
+    config: RbdConfig | None = child()
+    auth: Auth | None = child()
+
+
+@variant("gluster", "sheepdog", "vxhs")
+class ClusterSource(NetworkSource):
+    """A volume of a Gluster, Sheepdog or VxHS cluster."""
+
+    name: str = attribute(dt.STRING, required=True)
+    tls: bool | None = attribute(dt.BOOL)
+
+
+@variant("nfs")
+class NfsSource(NetworkSource):
+    """A file on an NFS server."""
+
+    name: str = attribute(dt.STRING, required=True)
+    identity: NfsIdentity | None = child()
+
+
+@variant("http", "https", "ftp", "ftps", "tftp")
+class UrlSource(NetworkSource):
+    """A file on a web or FTP server."""
+
+    name: str = attribute(dt.STRING, required=True)
+    query: str | None = attribute(dt.STRING)
+    auth: Auth | None = child()
+    ssl: Tls | None = child()
+    cookies: Cookies | None = child()
+    readahead: ReadAhead | None = child()
+    timeout: Timeout | None = child()
+
+
+@variant("ssh")
+class SshSource(NetworkSource):
+    """A file reached over SSH."""
+
+    name: str = attribute(dt.STRING, required=True)
+    auth: Auth | None = child()
+    identity: SshIdentity | None = child()
+    known_hosts: KnownHosts | None = child(name="knownHosts")
+
+
+SOURCES = {
+    "file": FileSource,
+    "block": BlockSource,
+    "dir": DirectorySource,
+    "network": NetworkSource,
+    "volume": VolumeSource,
+    "nvme": NvmeSource,
+    "vhostuser": VhostUserSource,
+    "vhostvdpa": VdpaSource,
+}
+"""The class of a ``<source>`` for each ``type`` of disk."""
+
+AnySource = (
+    FileSource
+    | BlockSource
+    | DirectorySource
+    | NetworkSource
+    | VolumeSource
+    | NvmeSource
+    | VhostUserSource
+    | VdpaSource
+)
+
+
+@element("dataStore")
+class DataStore(Element):
+    """The file that holds the data of a qcow2 image whose metadata is apart."""
+
+    type: Literal["file", "block", "network"] = attribute(required=True)
+    format: ImageFormat = child(required=True)
+    source: FileSource | BlockSource | NetworkSource = child(
+        by="type", cases={"file": FileSource, "block": BlockSource, "network": NetworkSource}, required=True
+    )

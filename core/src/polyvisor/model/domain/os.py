@@ -1,0 +1,278 @@
+"""How the guest boots: firmware, kernel, boot devices, container init, SMBIOS and ACPI tables."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from polyvisor.documents import Element, attribute, child, children, element, text, value, values, variant
+from polyvisor.documents import datatypes as dt
+from polyvisor.model.domain import scalars
+from polyvisor.model.domain.devices.storage import BlockSource, FileSource, NetworkSource
+
+
+class OsType(StrEnum):
+    """What kind of system the guest is to its hypervisor."""
+
+    HVM = "hvm"
+    LINUX = "linux"
+    XEN = "xen"
+    XENPVH = "xenpvh"
+    EXE = "exe"
+    UML = "uml"
+    AIX = "aix"
+
+
+class BootDevice(StrEnum):
+    """What firmware tries to boot from."""
+
+    HD = "hd"
+    CDROM = "cdrom"
+    FD = "fd"
+    NETWORK = "network"
+
+
+@element("type")
+class GuestType(Element):
+    """Full virtualisation, paravirtualisation or a container; the architecture and machine."""
+
+    value: OsType = text()
+    arch: str | None = attribute(dt.NAME)
+    machine: str | None = attribute(dt.NAME)
+
+
+@element("feature")
+class FirmwareFeature(Element):
+    """A feature that the chosen firmware must have, or must not have."""
+
+    name: Literal["enrolled-keys", "secure-boot"] = attribute(required=True)
+    enabled: bool = attribute(dt.BOOL, required=True)
+
+
+@element("firmware")
+class Firmware(Element):
+    """What to look for when the firmware is chosen automatically."""
+
+    features: list[FirmwareFeature] = children("feature", min=1)
+
+
+@element("loader")
+class Loader(Element):
+    """The firmware image."""
+
+    path: str | None = text(dt.STRING)
+    readonly: bool | None = attribute(dt.BOOL)
+    type: Literal["rom", "pflash"] | None = attribute()
+    secure: bool | None = attribute(dt.BOOL)
+    stateless: bool | None = attribute(dt.BOOL)
+    format: Literal["raw", "qcow2"] | None = attribute()
+
+
+@element("nvram", by="type")
+class Nvram(Element):
+    """Where the firmware keeps its variables, and the template they start from."""
+
+    type: Literal["file", "block", "network"] | None = attribute()
+    template: str | None = attribute(dt.STRING)
+    template_format: Literal["raw", "qcow2"] | None = attribute(name="templateFormat")
+    format: Literal["raw", "qcow2"] | None = attribute()
+
+
+@variant(None)
+class NvramPath(Nvram):
+    """Variables in a local file; no path lets the driver choose one."""
+
+    path: str | None = text(dt.STRING)
+
+
+@variant("file", "block", "network")
+class NvramSource(Nvram):
+    """Variables in any kind of storage."""
+
+    source: FileSource | BlockSource | NetworkSource | None = child(
+        by="type", cases={"file": FileSource, "block": BlockSource, "network": NetworkSource}, required=True
+    )
+
+
+@element("boot")
+class Boot(Element):
+    """A device class to boot from."""
+
+    dev: BootDevice = attribute(required=True)
+
+
+@element("bootmenu")
+class BootMenu(Element):
+    """Whether firmware offers a menu, and for how many milliseconds."""
+
+    enable: bool = attribute(dt.BOOL, required=True)
+    timeout: int | None = attribute(dt.UINT16)
+
+
+@element("bios")
+class Bios(Element):
+    """Options of BIOS firmware."""
+
+    useserial: bool | None = attribute(dt.BOOL)
+    reboot_timeout: int | None = attribute(scalars.REBOOT_TIMEOUT, name="rebootTimeout")
+
+
+@element("smbios")
+class Smbios(Element):
+    """Which SMBIOS tables the guest sees."""
+
+    mode: Literal["emulate", "host", "sysinfo"] = attribute(required=True)
+
+
+@element("table")
+class AcpiTable(Element):
+    """A file with ACPI tables."""
+
+    path: str = text(dt.ABSPATH)
+    type: Literal["raw", "rawset", "slic", "msdm"] = attribute(required=True)
+
+
+@element("acpi")
+class AcpiTables(Element):
+    """ACPI tables given to the guest."""
+
+    tables: list[AcpiTable] = children("table")
+
+
+@element("initenv")
+class InitVariable(Element):
+    """An environment variable of a container's init."""
+
+    value: str = text(dt.STRING)
+    name: str = attribute(dt.NAME, required=True)
+
+
+@element("os")
+class OperatingSystem(Element):
+    """How the guest boots."""
+
+    firmware_choice: Literal["bios", "efi"] | None = attribute(
+        name="firmware", doc="Let the driver choose firmware of this kind."
+    )
+    type: GuestType = child(required=True)
+    firmware: Firmware | None = child()
+    init: str | None = value(dt.ABSPATH)
+    init_arguments: list[str] = values(dt.STRING, tag="initarg")
+    init_environment: list[InitVariable] = children("initenv")
+    init_directory: str | None = value(dt.ABSPATH, name="initdir")
+    init_user: str | None = value(dt.NAME, name="inituser")
+    init_group: str | None = value(dt.NAME, name="initgroup")
+    loader: Loader | None = child()
+    nvram: Nvram | None = child()
+    kernel: str | None = value(dt.ABSPATH)
+    initrd: str | None = value(dt.ABSPATH)
+    root: str | None = value(dt.STRING)
+    cmdline: str | None = value(dt.STRING)
+    shim: str | None = value(dt.ABSPATH)
+    dtb: str | None = value(dt.ABSPATH)
+    acpi: AcpiTables | None = child()
+    boot: list[Boot] = children("boot")
+    bootmenu: BootMenu | None = child()
+    smbios: Smbios | None = child()
+    bios: Bios | None = child()
+
+
+@element("entry")
+class BiosEntry(Element):
+    """A field of the BIOS information table."""
+
+    name: Literal["vendor", "version", "date", "release"] = attribute(required=True)
+    value: str | None = text(dt.STRING)
+
+
+@element("entry")
+class SystemEntry(Element):
+    """A field of the system information table."""
+
+    name: Literal["manufacturer", "product", "version", "serial", "uuid", "sku", "family"] = attribute(required=True)
+    value: str | None = text(dt.STRING)
+
+
+@element("entry")
+class BoardEntry(Element):
+    """A field of the base board table."""
+
+    name: Literal["manufacturer", "product", "version", "serial", "asset", "location"] = attribute(required=True)
+    value: str | None = text(dt.STRING)
+
+
+@element("entry")
+class ChassisEntry(Element):
+    """A field of the chassis table."""
+
+    name: Literal["manufacturer", "version", "serial", "asset", "sku"] = attribute(required=True)
+    value: str | None = text(dt.STRING)
+
+
+@element("bios")
+class BiosTable(Element):
+    """SMBIOS type 0."""
+
+    entries: list[BiosEntry] = children("entry")
+
+
+@element("system")
+class SystemTable(Element):
+    """SMBIOS type 1."""
+
+    entries: list[SystemEntry] = children("entry")
+
+
+@element("baseBoard")
+class BoardTable(Element):
+    """SMBIOS type 2."""
+
+    entries: list[BoardEntry] = children("entry")
+
+
+@element("chassis")
+class ChassisTable(Element):
+    """SMBIOS type 3."""
+
+    entries: list[ChassisEntry] = children("entry")
+
+
+@element("oemStrings")
+class OemStrings(Element):
+    """SMBIOS type 11."""
+
+    entries: list[str] = values(dt.STRING, tag="entry")
+
+
+@element("entry")
+class FirmwareConfigEntry(Element):
+    """A named blob, given in the document or in a file."""
+
+    name: str = attribute(dt.STRING, required=True)
+    file: str | None = attribute(dt.ABSPATH)
+    value: str | None = text(dt.STRING)
+
+
+@element("sysinfo", by="type")
+class SystemInformation(Element):
+    """What firmware tells the guest about its machine."""
+
+    type: Literal["smbios", "fwcfg"] = attribute(required=True)
+
+
+@variant("smbios")
+class SmbiosInformation(SystemInformation):
+    """SMBIOS tables."""
+
+    bios: BiosTable | None = child()
+    system: SystemTable | None = child()
+    base_boards: list[BoardTable] = children("baseBoard")
+    chassis: ChassisTable | None = child()
+    oem_strings: OemStrings | None = child(name="oemStrings")
+
+
+@variant("fwcfg")
+class FirmwareConfig(SystemInformation):
+    """Blobs for QEMU's fw_cfg device."""
+
+    entries: list[FirmwareConfigEntry] = children("entry")
