@@ -77,7 +77,7 @@ def domain_job(session: Session, domain: DomainRef, *, completed: bool = False, 
     raises=(NoSuchDomain, InvalidState, HypervisorError),
 )
 def abort_job(session: Session, domain: DomainRef, *, post_copy: bool = False) -> None:
-    """End the job at work, as if it had not begun; whoever waits for it gets OperationCancelled.
+    """End the job at work, as if it had not begun; whoever waits for it is told that it was cancelled.
 
     ``post_copy`` interrupts a migration after it switched to post-copy: the guest is paused on both sides until
     the migration is resumed. Raises InvalidState when there is no job or it can no longer be ended."""

@@ -211,7 +211,7 @@ def set_guest_vcpus(session: Session, domain: DomainRef, vcpus: Collection[int],
     raises=(NoSuchDomain, InvalidState, InvalidArgument),
 )
 def set_agent_timeout(session: Session, domain: DomainRef, seconds: float | None) -> None:
-    """How long to wait for the agent of this domain before OperationTimeout.
+    """How long calls that need the agent of this domain wait for it before they time out.
 
     0 asks without waiting, None waits for ever; it holds until the guest stops."""
     raise NotImplementedError

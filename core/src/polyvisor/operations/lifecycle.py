@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 from polyvisor.errors import (
     AlreadyExists,
+    Busy,
     HypervisorError,
+    InvalidArgument,
     InvalidDocument,
     InvalidState,
     NoSuchDomain,
     OperationTimeout,
     UnsupportedConfiguration,
 )
-from polyvisor.operations.declaration import operation
+from polyvisor.operations.declaration import STORES, operation
 from polyvisor.operations.records import Affect, DomainRef
 from polyvisor.operations.session import Session
 
@@ -133,7 +135,7 @@ def reset(session: Session, domain: DomainRef) -> None:
     capability="domain.destroy",
     permission="domain:stop",
     changes=True,
-    raises=(NoSuchDomain, InvalidState, OperationTimeout),
+    raises=(NoSuchDomain, InvalidState, Busy, OperationTimeout),
 )
 def destroy(session: Session, domain: DomainRef, *, graceful: bool = False, remove_logs: bool = False) -> None:
     """Pull the plug; when this returns no process of the guest is left.
@@ -172,7 +174,11 @@ def pm_wakeup(session: Session, domain: DomainRef) -> None:
 
 
 @operation(
-    capability="domain.lifecycle-action", permission="domain:write", changes=True, raises=(NoSuchDomain, InvalidState)
+    capability="domain.lifecycle-action",
+    permission="domain:write",
+    changes=True,
+    raises=(NoSuchDomain, InvalidState, InvalidArgument),
+    extra_permissions=STORES,
 )
 def set_lifecycle_action(
     session: Session, domain: DomainRef, event: str, action: str, *, affect: Affect = Affect.CURRENT

@@ -113,7 +113,7 @@ def peek_memory(session: Session, domain: DomainRef, start: int, size: int, *, p
     changes=True,
     raises=(NoSuchDomain, InvalidState, InvalidArgument),
 )
-def start_dirty_rate(session: Session, domain: DomainRef, seconds: int = 1, *, mode: str = "page-sampling") -> None:
+def start_dirty_rate(session: Session, domain: DomainRef, *, seconds: int = 1, mode: str = "page-sampling") -> None:
     """Measure for ``seconds`` (1 to 60) how fast the guest dirties memory; returns at once.
 
     The result is in ``domain_stats`` under ``dirtyrate.``. ``mode`` is one of QEMU's ``calc-dirty-rate`` modes:

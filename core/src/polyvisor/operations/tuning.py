@@ -179,13 +179,11 @@ def set_block_threshold(session: Session, domain: DomainRef, disk: str, threshol
     changes=True,
     raises=(NoSuchDomain, InvalidState, InvalidArgument, NoSuchDevice, UnsupportedConfiguration, HypervisorError),
 )
-def resize_block(
-    session: Session, domain: DomainRef, disk: str, size: int = 0, *, capacity: bool = False, extend: bool = False
-) -> None:
+def resize_block(session: Session, domain: DomainRef, disk: str, size: int | None, *, extend: bool = False) -> None:
     """Make a running guest's disk ``size`` bytes large, and tell the guest.
 
-    ``disk`` is a target or a source path. ``capacity`` takes the size of the block device underneath instead;
-    ``extend`` refuses to make the disk smaller. Shrinking loses what lies beyond."""
+    ``disk`` is a target or a source path. A ``size`` of None takes that of the block device underneath.
+    ``extend`` refuses to make the disk smaller; without it, what lies beyond a smaller size is lost."""
     raise NotImplementedError
 
 
