@@ -1,0 +1,155 @@
+"""Documents: classes bound to XML elements, and everything that follows from the binding.
+
+A model module declares what an element is, once::
+
+    @element("disk")
+    class Disk(Element):
+        type: DiskType = attribute(default=DiskType.FILE)
+        target: DiskTarget = child(required=True)
+        readonly: bool = flag()
+
+From that come the reader (:func:`read`), the writer (:func:`write`), the RELAX NG grammar (:func:`relaxng`), the
+XSD 1.1 schema (:func:`xsd`), validation (:func:`check`) and an explanation of what is wrong (:func:`diagnose`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, TypeVar
+
+from polyvisor.documents import datatypes
+from polyvisor.documents.classes import Element, element, variant
+from polyvisor.documents.faults import Fault
+from polyvisor.documents.fields import (
+    OneOf,
+    Together,
+    attribute,
+    child,
+    children,
+    extensions,
+    flag,
+    raw,
+    text,
+    value,
+    values,
+)
+from polyvisor.documents.verbatim import Verbatim
+from polyvisor.documents.writer import write
+from polyvisor.errors import InvalidDocument
+
+if TYPE_CHECKING:
+    from lxml import etree
+
+    Source = bytes | str | etree._Element
+
+Root = TypeVar("Root", bound=Element)
+
+
+def read(
+    xml: Source, root: type[Root], *, contributions: Iterable[type[Element]] = (), trusted: bool = False
+) -> Root:
+    """The document as an Element of class ``root``.
+
+    ``contributions`` are the Element classes that drivers bring to it. ``trusted`` skips the gate, for what
+    Polyvisor itself wrote. Raises InvalidDocument, with every fault, for a document that is not valid."""
+    from polyvisor.documents.reader import Misfit, extension_table, read_element
+
+    contributions = tuple(contributions)
+    tree = _tree(xml)
+    if not trusted:
+        _check(tree, root, contributions)
+    try:
+        if tree.tag != root.declaration.qualified:
+            raise Misfit(tree.tag)
+        made = read_element(tree, root, extension_table(root, contributions))
+    except Misfit as misfit:
+        raise _invalid(tree, root, contributions, str(misfit)) from misfit
+    assert isinstance(made, root)
+    return made
+
+
+def check(xml: Source, root: type[Element], *, contributions: Iterable[type[Element]] = ()) -> None:
+    """Raise InvalidDocument, with every fault, unless the document is valid."""
+    _check(_tree(xml), root, tuple(contributions))
+
+
+def diagnose(xml: Source, root: type[Element], *, contributions: Iterable[type[Element]] = ()) -> list[Fault]:
+    """Every fault of a document, in the order in which to mend them; empty when it is valid."""
+    try:
+        check(xml, root, contributions=contributions)
+    except InvalidDocument as error:
+        return list(error.faults)
+    return []
+
+
+def relaxng(root: type[Element], contributions: Iterable[type[Element]] = ()) -> bytes:
+    """The RELAX NG grammar of a root class's documents."""
+    from polyvisor.documents.grammar import emit
+
+    return emit(root, tuple(contributions))
+
+
+def xsd(root: type[Element], contributions: Iterable[type[Element]] = ()) -> bytes:
+    """The XSD 1.1 schema of a root class's documents."""
+    from polyvisor.documents.schema import emit
+
+    return emit(root, tuple(contributions))
+
+
+def gate(root: type[Element], contributions: Iterable[type[Element]] = ()) -> etree.RelaxNG:
+    """The compiled grammar: the committed one where there is one."""
+    from polyvisor.documents.gates import gate as compiled
+
+    return compiled(root, contributions)
+
+
+def _tree(xml: Source) -> etree._Element:
+    if not isinstance(xml, bytes | str):
+        return xml
+    from polyvisor.documents.parsing import parse
+
+    return parse(xml)
+
+
+def _check(tree: etree._Element, root: type[Element], contributions: tuple[type[Element], ...]) -> None:
+    validator = gate(root, contributions)
+    if not validator.validate(tree):
+        last = validator.error_log.last_error
+        raise _invalid(tree, root, contributions, last.message if last is not None else "")
+
+
+def _invalid(
+    tree: etree._Element, root: type[Element], contributions: tuple[type[Element], ...], reason: str
+) -> InvalidDocument:
+    from polyvisor.documents.diagnosis import explain
+
+    faults = explain(tree, root, contributions) or [Fault(f"/{root.tag}", tree.sourceline, f"not valid: {reason}")]
+    return InvalidDocument(f"the <{root.tag}> document is not valid", faults=faults)
+
+
+__all__ = [
+    "Element",
+    "Fault",
+    "OneOf",
+    "Together",
+    "Verbatim",
+    "attribute",
+    "check",
+    "child",
+    "children",
+    "datatypes",
+    "diagnose",
+    "element",
+    "extensions",
+    "flag",
+    "gate",
+    "raw",
+    "read",
+    "relaxng",
+    "text",
+    "value",
+    "values",
+    "variant",
+    "write",
+    "xsd",
+]

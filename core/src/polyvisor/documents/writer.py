@@ -1,0 +1,214 @@
+"""Elements in, canonical XML out: declaration order, two spaces, single quotes, as virsh prints it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from polyvisor.documents import fields as f
+from polyvisor.documents.binding import Bound, Spec
+from polyvisor.documents.classes import Declaration, Element, spec_of
+from polyvisor.documents.datatypes import text_of
+from polyvisor.documents.verbatim import Verbatim
+from polyvisor.errors import InvalidArgument
+
+_SPECIAL = re.compile("[&<>'\"\x00-\x1f\ud800-\udfff\ufffe\uffff]")
+_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_IN_ATTRIBUTE = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&apos;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
+)
+_IN_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
+
+
+class _Output:
+    """The pieces written so far, and what was asked for."""
+
+    __slots__ = ("live", "namespaces", "pieces", "pretty", "secure")
+
+    def __init__(self, live: bool, secure: bool, pretty: bool) -> None:
+        self.pieces: list[str] = []
+        self.namespaces: dict[str, str] = {}
+        self.live, self.secure, self.pretty = live, secure, pretty
+
+
+Put = Callable[[Any, _Output, str], None]
+
+
+class _Plan:
+    """What writing a class takes: attributes as (name, format, default left out, skip), the rest as closures."""
+
+    __slots__ = ("attributes", "close", "contents", "declaration", "namespace", "open", "text", "where")
+
+    def __init__(self, spec: Spec) -> None:
+        declaration: Declaration = spec.declaration
+        self.declaration = declaration
+        self.where = f"<{declaration.tag}>"
+        self.namespace = (declaration.prefix, declaration.namespace) if declaration.namespace else None
+        self.attributes = [bound for bound in spec.fields if bound.kind == f.ATTRIBUTE]
+        self.text = spec.text
+        prefix = f"{declaration.prefix}:" if declaration.namespace and declaration.prefix else ""
+        self.contents = [(bound, _PUTS[bound.kind](bound, prefix)) for bound in spec.fields if bound.kind in _PUTS]
+
+
+def write(root: Element, *, live: bool = True, secure: bool = False, pretty: bool = True) -> str:
+    """The document of an Element.
+
+    ``live``: with the fields that only running objects have; ``secure``: with passwords and keys; ``pretty``: one
+    element a line, indented by two spaces. Raises InvalidArgument for a value that its field cannot have."""
+    output = _Output(live, secure, pretty)
+    _put_element(root, output, "", None)
+    output.pieces[0] += "".join(
+        f" xmlns:{prefix}='{_escape_attribute(namespace, 'xmlns')}'" for namespace, prefix in output.namespaces.items()
+    )
+    if pretty:
+        output.pieces.append("\n")
+    return "".join(output.pieces)
+
+
+def _put_element(made: Element, output: _Output, indent: str, name: str | None) -> None:
+    spec = spec_of(type(made))
+    plan: _Plan = spec.plans.get("write") or spec.plan("write", _Plan)
+    tag = name or plan.declaration.tag
+    if plan.namespace is not None:
+        prefix, namespace = plan.namespace
+        if prefix and namespace:
+            tag = f"{prefix}:{tag}"
+            output.namespaces[namespace] = prefix
+    pieces = output.pieces
+    state = made.__dict__
+    opening = [f"{indent}<{tag}"]
+    for bound in plan.attributes:
+        value = state[bound.attr]
+        if value is None or _withheld(bound, value, output):
+            continue
+        text = _text(bound, value, plan.where)
+        opening.append(f" {bound.xml}='{_escape_attribute(text, bound.xml) if _SPECIAL.search(text) else text}'")
+    pieces.append("".join(opening))
+    pieces.append("")
+    mark = len(pieces)
+    if plan.text is not None:
+        value = state[plan.text.attr]
+        if value is not None and not _withheld(plan.text, value, output):
+            text = _text(plan.text, value, plan.where)
+            if text:
+                pieces.append(f">{_escape_text(text, plan.where)}</{tag}>")
+                return
+    before = (indent or "\n") if output.pretty else ""
+    deeper = f"{before}  " if output.pretty else ""
+    for bound, put in plan.contents:
+        value = state[bound.attr]
+        if value is None or value is False or value == [] or _withheld(bound, value, output):
+            continue
+        put(value, output, deeper)
+    if len(pieces) == mark:
+        pieces.append("/>")
+    else:
+        pieces[mark - 1] = ">"
+        pieces.append(f"{before}</{tag}>")
+
+
+def _withheld(bound: Bound, value: Any, output: _Output) -> bool:
+    return (
+        (bound.volatile and not output.live)
+        or (bound.secret and not output.secure)
+        or (bound.omit_default and value == (bound.factory() if bound.factory else bound.default))
+    )
+
+
+def _text(bound: Bound, value: Any, where: str) -> str:
+    if bound.datatype is None:
+        return str(value)
+    return text_of(bound.datatype, value, f"{bound.attr} of {where}")
+
+
+def _escape_attribute(text: str, where: str) -> str:
+    return _checked(text, where).translate(_IN_ATTRIBUTE)
+
+
+def _escape_text(text: str, where: str) -> str:
+    return _checked(text, where).translate(_IN_TEXT) if _SPECIAL.search(text) else text
+
+
+def _checked(text: str, where: str) -> str:
+    if wrong := _ILLEGAL.search(text):
+        raise InvalidArgument(f"{where}: character {wrong[0]!r} cannot stand in a document")
+    return text
+
+
+def _put_child(bound: Bound, prefix: str) -> Put:
+    name = bound.field.name
+
+    def put(value: Any, output: _Output, indent: str) -> None:
+        _put_element(value, output, indent, name)
+
+    return put
+
+
+def _put_children(bound: Bound, prefix: str) -> Put:
+    name = bound.field.name
+
+    def put(value: Any, output: _Output, indent: str) -> None:
+        for made in value:
+            _put_element(made, output, indent, name)
+
+    return put
+
+
+def _put_value(bound: Bound, prefix: str) -> Put:
+    name = prefix + _local(bound.xml)
+    where = f"<{name}>"
+
+    def put(value: Any, output: _Output, indent: str) -> None:
+        text = _text(bound, value, where)
+        output.pieces.append(f"{indent}<{name}>{_escape_text(text, where)}</{name}>" if text else f"{indent}<{name}/>")
+
+    return put
+
+
+def _put_values(bound: Bound, prefix: str) -> Put:
+    put_one = _put_value(bound, prefix)
+
+    def put(value: Any, output: _Output, indent: str) -> None:
+        for item in value:
+            put_one(item, output, indent)
+
+    return put
+
+
+def _put_flag(bound: Bound, prefix: str) -> Put:
+    piece = f"<{prefix}{_local(bound.xml)}/>"
+
+    def put(value: Any, output: _Output, indent: str) -> None:
+        output.pieces.append(indent + piece)
+
+    return put
+
+
+def _put_raw(bound: Bound, prefix: str) -> Put:
+    name = prefix + _local(bound.xml)
+
+    def put(value: Verbatim, output: _Output, indent: str) -> None:
+        if not value.entries:
+            output.pieces.append(f"{indent}<{name}/>")
+            return
+        deeper = f"{indent}  " if output.pretty else ""
+        inner = "".join(f"{deeper}{xml}" for _, xml in value.entries)
+        output.pieces.append(f"{indent}<{name}>{inner}{indent}</{name}>")
+
+    return put
+
+
+def _local(xml: str) -> str:
+    return xml.rpartition("}")[2]
+
+
+_PUTS: dict[str, Callable[[Bound, str], Put]] = {
+    f.CHILD: _put_child,
+    f.CHILDREN: _put_children,
+    f.EXTENSIONS: _put_children,
+    f.VALUE: _put_value,
+    f.VALUES: _put_values,
+    f.FLAG: _put_flag,
+    f.RAW: _put_raw,
+}
