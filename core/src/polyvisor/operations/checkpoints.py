@@ -168,7 +168,7 @@ def begin_backup(
     *,
     checkpoint: str | bytes | None = None,
     reuse_external: bool = False,
-    preserve_on_failure: bool = False,
+    preserve_on_shutdown: bool = False,
     wait: bool = True,
     job: JobControl | None = None,
 ) -> None:
@@ -176,6 +176,7 @@ def begin_backup(
 
     A push backup writes files and ends by itself; a pull backup serves the disks over NBD until ``abort_job``,
     and returns when it does. ``checkpoint`` is the text of a ``<domaincheckpoint>`` to begin at that moment.
+    ``preserve_on_shutdown`` keeps a guest that shuts down meanwhile, reset and paused, until the backup has ended.
     ``wait=False`` returns once a push backup has begun. NoSuchCheckpoint means the one that the document counts
     from."""
     raise NotImplementedError

@@ -148,9 +148,7 @@ def operation(
     return declare
 
 
-def _defaults(
-    function: Callable[..., Any], positional: tuple[str, ...], keywords: tuple[str, ...]
-) -> dict[str, Any]:
+def _defaults(function: Callable[..., Any], positional: tuple[str, ...], keywords: tuple[str, ...]) -> dict[str, Any]:
     values = function.__defaults__ or ()
     optional = dict(zip(positional[len(positional) - len(values) :], values, strict=True))
     return {**optional, **{key: (function.__kwdefaults__ or {})[key] for key in keywords if key != "job"}}

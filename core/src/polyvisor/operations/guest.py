@@ -213,5 +213,6 @@ def set_guest_vcpus(session: Session, domain: DomainRef, vcpus: Collection[int],
 def set_agent_timeout(session: Session, domain: DomainRef, seconds: float | None) -> None:
     """How long calls that need the agent of this domain wait for it before they time out.
 
-    0 asks without waiting, None waits for ever; it holds until the guest stops."""
+    0 asks without waiting, ``math.inf`` waits for ever, None is the driver's own choice again. It holds until the
+    guest stops."""
     raise NotImplementedError

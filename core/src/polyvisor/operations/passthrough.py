@@ -48,10 +48,11 @@ def monitor_command(
     changes=True,
     raises=(NoSuchDomain, InvalidState, InvalidArgument, OperationTimeout, HypervisorError),
 )
-def agent_command(session: Session, domain: DomainRef, command: str, *, timeout: float | None = 5.0) -> str:
+def agent_command(session: Session, domain: DomainRef, command: str, *, timeout: float | None = None) -> str:
     """Send a command, a JSON object, to the agent of a running guest; returns its answer's JSON.
 
-    ``timeout`` in seconds; 0 does not wait for the answer and returns an empty text, None waits for ever."""
+    ``timeout`` in seconds; 0 does not wait for the answer and returns an empty text, ``math.inf`` waits for ever,
+    None is what ``set_agent_timeout`` set."""
     raise NotImplementedError
 
 
