@@ -102,8 +102,11 @@ class BareQemu:
             server.set_inheritable(True)
             began = time.perf_counter()
             process = subprocess.Popen(
-                [*self._argv, "-chardev", f"socket,id=bare,fd={server.fileno()},server=on,wait=off"]
-                + ["-mon", "chardev=bare,mode=control"],
+                [
+                    *self._argv,
+                    *("-chardev", f"socket,id=bare,fd={server.fileno()},server=on,wait=off"),
+                    *("-mon", "chardev=bare,mode=control"),
+                ],
                 pass_fds=[server.fileno()],
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

@@ -132,7 +132,8 @@ def same_machine(bench: Bench, xml: str) -> list[str]:
     return [
         "/usr/bin/qemu-system-x86_64", "-machine", "q35", "-accel", "tcg", "-m", "64", "-smp", "1",
         "-nodefaults", "-no-user-config", "-display", "none", "-S",
-        "-blockdev", json.dumps({"driver": "raw", "node-name": "d0", "file": {"driver": "file", "filename": str(bench.image)}}),
+        "-blockdev", json.dumps({"driver": "raw", "node-name": "d0",
+                                 "file": {"driver": "file", "filename": str(bench.image)}}),
         "-device", json.dumps({"driver": "virtio-blk-pci", "drive": "d0", "id": "disk0"}),
         "-chardev", "pty,id=s0", "-device", "isa-serial,chardev=s0",
         "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
@@ -180,11 +181,11 @@ for i in range(int(sys.argv[2])): c.defineXML(sys.argv[1].replace('NAME', 'g%04d
 print('{}')
 """
     libvirt_list = """
-c = libvirt.open('qemu:///system'); found = {'names and states of 1000, in process': [], 'whole rows of 1000, in process': []}
+c = libvirt.open('qemu:///system'); names, rows = [], []
 for i in range(int(sys.argv[1])):
-    found['names and states of 1000, in process'].append(timed(lambda: [(d.name(), d.isActive()) for d in c.listAllDomains()]))
-    found['whole rows of 1000, in process'].append(timed(lambda: [(d.name(), d.info(), d.autostart()) for d in c.listAllDomains()]))
-print(json.dumps(found))
+    names.append(timed(lambda: [(d.name(), d.isActive()) for d in c.listAllDomains()]))
+    rows.append(timed(lambda: [(d.name(), d.info(), d.autostart()) for d in c.listAllDomains()]))
+print(json.dumps({'names and states of 1000, in process': names, 'whole rows of 1000, in process': rows}))
 """
     bench_list = Bench(bench.directory, bench.rounds)
     bench_list.root = bench.directory / "thousand"

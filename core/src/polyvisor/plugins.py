@@ -356,9 +356,7 @@ class Plugins:
         self._refuse_ignored_options(driver, operation, arguments)
         return caller(**arguments)
 
-    def _refuse_ignored_options(
-        self, driver: LoadedDriver, operation: Operation, arguments: Mapping[str, Any]
-    ) -> None:
+    def _refuse_ignored_options(self, driver: LoadedDriver, operation: Operation, arguments: Mapping[str, Any]) -> None:
         asked = [key for key, default in operation.options.items() if arguments.get(key, default) != default]
         if not asked:
             return

@@ -102,7 +102,7 @@ def test_a_driver_with_two_schemes_registers_once(environment):
 def test_unknown_scheme_names_the_known_ones_and_the_package(environment):
     environment.add(DRIVERS, "acme", Acme())
     plugins = environment.plugins()
-    with pytest.raises(UnknownScheme, match="known schemes: acme.*pip install polyvisor-xen"):
+    with pytest.raises(UnknownScheme, match=r"known schemes: acme.*pip install polyvisor-xen"):
         plugins.driver("xen")
     with pytest.raises(UnknownScheme, match=r"did you mean acme://\?"):
         plugins.driver("acne")
@@ -171,7 +171,9 @@ def test_an_implementation_with_arguments_of_its_own_is_a_broken_plugin(environm
 
     environment.add(DRIVERS, "acme", Wrong())
     plugins = environment.plugins()
-    with pytest.raises(PluginError, match="driver acme implements hostname with arguments that it is not declared with: flavour"):
+    with pytest.raises(
+        PluginError, match="driver acme implements hostname with arguments that it is not declared with: flavour"
+    ):
         connect(plugins).hostname()
     assert any("hostname" in problem for problem in plugins.verify(plugins.driver("acme"), every()))
 
@@ -237,7 +239,7 @@ def test_an_extension_can_refuse_before_the_driver_is_called(environment):
 def test_a_broken_extension_stops_the_connection(environment):
     environment.add(DRIVERS, "acme", Acme())
     environment.add(EXTENSIONS, "guard", RuntimeError("cannot reach the policy server"))
-    with pytest.raises(PluginError, match="guard.*cannot reach the policy server"):
+    with pytest.raises(PluginError, match=r"guard.*cannot reach the policy server"):
         connect(environment.plugins())
 
 

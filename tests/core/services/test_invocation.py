@@ -13,7 +13,7 @@ from polyvisor.errors import AccessDenied, ConnectionClosed, DriverFault, Invali
 from polyvisor.objects.connection import open_connection
 from polyvisor.plugins import Plugins
 from polyvisor.services.access import Policy
-from polyvisor.spi import DomainRef, Session, StateInfo, DomainState, hookimpl
+from polyvisor.spi import DomainRef, DomainState, Session, StateInfo, hookimpl
 
 
 class Driver:
@@ -129,9 +129,8 @@ def test_errors_carry_operation_driver_and_target(opened):
 
 def test_audit_records_changes_refusals_and_no_arguments(opened, caplog):
     connection = opened()
-    with caplog.at_level(logging.INFO, "polyvisor.audit"):
-        with pytest.raises(InvalidState):
-            connection.domain("web").destroy()
+    with caplog.at_level(logging.INFO, "polyvisor.audit"), pytest.raises(InvalidState):
+        connection.domain("web").destroy()
     (record,) = caplog.records
     assert record.levelno == logging.INFO
     assert record.audit["outcome"] == "invalid-state"

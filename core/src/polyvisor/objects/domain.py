@@ -63,7 +63,7 @@ class Domain:
         self.connection = connection
         self._ref = ref
 
-    # -- identity ---------------------------------------------------------------------------------------
+    # -- identity ------------------------------------------------------------------------------------------
 
     @property
     def ref(self) -> DomainRef:
@@ -102,7 +102,7 @@ class Domain:
     def _call(self, operation: Operation, arguments: dict[str, Any], job: Job[Any] | None) -> Any:
         return self.connection._call(operation, {"domain": self._ref, **arguments}, job)
 
-    # -- what it is doing ---------------------------------------------------------------------------------
+    # -- what it is doing ----------------------------------------------------------------------------------
 
     state = domain_method(listing.domain_state)
     info = domain_method(listing.domain_info)
@@ -115,7 +115,7 @@ class Domain:
         """Whether the hypervisor runs (or has paused) the guest, asked now."""
         return self.state().state.active
 
-    # -- lifecycle ------------------------------------------------------------------------------------------
+    # -- lifecycle -----------------------------------------------------------------------------------------
 
     _start = domain_method(lifecycle.start)
     shutdown = domain_method(lifecycle.shutdown)
@@ -160,7 +160,7 @@ class Domain:
 
         return wait_for_state(self, states, timeout)
 
-    # -- configuration ----------------------------------------------------------------------------------------
+    # -- configuration -------------------------------------------------------------------------------------
 
     config = domain_method(configuration.domain_config)
     undefine = domain_method(configuration.undefine)
@@ -186,7 +186,7 @@ class Domain:
         config = self.config(inactive=inactive, secure=secure, migratable=migratable, update_cpu=update_cpu)
         return write(config, live=not inactive, secure=secure)
 
-    # -- devices --------------------------------------------------------------------------------------------------
+    # -- devices -------------------------------------------------------------------------------------------
 
     attach_device = domain_method(devices.attach_device)
     detach_device = domain_method(devices.detach_device)
@@ -194,7 +194,7 @@ class Domain:
     update_device = domain_method(devices.update_device)
     reload_graphics = domain_method(devices.reload_graphics)
 
-    # -- memory, NUMA, vCPUs ----------------------------------------------------------------------------------------
+    # -- memory, NUMA, vCPUs -------------------------------------------------------------------------------
 
     max_memory = domain_method(memory.max_memory)
     set_max_memory = domain_method(memory.set_max_memory)
@@ -222,7 +222,7 @@ class Domain:
     scheduler = domain_method(vcpus.scheduler)
     set_scheduler_parameters = domain_method(vcpus.set_scheduler_parameters)
 
-    # -- disks and interfaces -----------------------------------------------------------------------------------------
+    # -- disks and interfaces ------------------------------------------------------------------------------
 
     blkio_parameters = domain_method(tuning.blkio_parameters)
     set_blkio_parameters = domain_method(tuning.set_blkio_parameters)
@@ -241,7 +241,7 @@ class Domain:
     block_copy = domain_method(blockjobs.block_copy)
     block_commit = domain_method(blockjobs.block_commit)
 
-    # -- figures ------------------------------------------------------------------------------------------------------
+    # -- figures -------------------------------------------------------------------------------------------
 
     block_stats = domain_method(statistics.block_stats)
     block_info = domain_method(statistics.block_info)
@@ -253,7 +253,7 @@ class Domain:
     set_perf_events = domain_method(statistics.set_perf_events)
     peek_block = domain_method(statistics.peek_block)
 
-    # -- snapshots, checkpoints, saving, moving -----------------------------------------------------------------------
+    # -- snapshots, checkpoints, saving, moving ------------------------------------------------------------
 
     _create_snapshot = domain_method(snapshots.create_snapshot)
     list_snapshots = domain_method(snapshots.list_snapshots)
@@ -344,9 +344,7 @@ class Domain:
         """Begin to track changed blocks; see :func:`polyvisor.operations.checkpoints.create_checkpoint`."""
         from polyvisor.objects.snapshots import Checkpoint
 
-        ref = self._create_checkpoint(
-            config, redefine=redefine, redefine_validate=redefine_validate, quiesce=quiesce
-        )
+        ref = self._create_checkpoint(config, redefine=redefine, redefine_validate=redefine_validate, quiesce=quiesce)
         return Checkpoint(self, ref)
 
     def checkpoint(self, name: str) -> Checkpoint:
@@ -355,7 +353,7 @@ class Domain:
 
         return Checkpoint(self, self._lookup_checkpoint(name))
 
-    # -- inside the guest -----------------------------------------------------------------------------------------------
+    # -- inside the guest ----------------------------------------------------------------------------------
 
     guest_hostname = domain_method(guest.guest_hostname)
     guest_interfaces = domain_method(guest.guest_interfaces)
@@ -385,7 +383,7 @@ class Domain:
     agent_command = domain_method(passthrough.agent_command)
     open_namespaces = domain_method(passthrough.open_namespaces)
 
-    # -- events -------------------------------------------------------------------------------------------------
+    # -- events --------------------------------------------------------------------------------------------
 
     def events(self, *, capacity: int | None = None) -> EventStream:
         """What happens to this domain from now on."""

@@ -30,7 +30,9 @@ class _Deferred:
         self.subject, self.name = subject, name
 
     def resolve(self) -> Callable[..., Any]:
-        function: Callable[..., Any] = getattr(importlib.import_module(f"polyvisor.operations.{self.subject}"), self.name)
+        function: Callable[..., Any] = getattr(
+            importlib.import_module(f"polyvisor.operations.{self.subject}"), self.name
+        )
         return function
 
 
@@ -82,7 +84,9 @@ class _Method:
         operation = self.operation
         names = operation.arguments[self._leading :]
         if len(positional) > len(names):
-            raise TypeError(f"{operation.name}() takes {len(names)} positional arguments but {len(positional)} were given")
+            raise TypeError(
+                f"{operation.name}() takes {len(names)} positional arguments but {len(positional)} were given"
+            )
         arguments = dict(zip(names, positional, strict=False))
         for name, value in keywords.items():
             if name in arguments:

@@ -30,7 +30,8 @@ class Policy:
         for pattern in (*patterns, *denied):
             if pattern != "*" and ":" not in pattern:
                 raise InvalidArgument(
-                    f"{pattern!r} is not a permission pattern", hint="write subject:verb, such as domain:start or domain:*"
+                    f"{pattern!r} is not a permission pattern",
+                    hint="write subject:verb, such as domain:start or domain:*",
                 )
         return cls(patterns, denied, read_only)
 
@@ -50,7 +51,7 @@ class Policy:
             )
         if self.read_only and not operation.open_to_readers(arguments):
             raise ReadOnly(
-                f"{operation.name} with these options shows secrets or changes something, and this connection is read-only",
+                f"{operation.name} with these options shows secrets or changes something; this connection is read-only",
                 operation=operation.name,
                 hint="open the connection without readonly",
             )

@@ -113,13 +113,15 @@ class EventHub:
         domain: str | None = None,
         capacity: int = DEFAULT_CAPACITY,
     ) -> EventStream:
-        """A new stream of events of ``kinds`` (None: all) about the domain named or with UUID ``domain`` (None: all)."""
+        """A new stream of events: of ``kinds``, about the domain with the name or UUID ``domain``; None means all."""
         wanted_kinds = None if kinds is None else frozenset(kinds)
 
         def wanted(event: Event) -> bool:
             if wanted_kinds is not None and event.kind not in wanted_kinds:
                 return False
-            return domain is None or (event.domain is not None and domain in (event.domain.name, str(event.domain.uuid)))
+            return domain is None or (
+                event.domain is not None and domain in (event.domain.name, str(event.domain.uuid))
+            )
 
         stream = EventStream(self, wanted, max(1, capacity))
         with self._lock:

@@ -71,9 +71,7 @@ class Invoker:
             self._leave()
             seconds = time.perf_counter() - started
             self.metrics.add(operation.name, seconds, error is not None)
-            audit.record(
-                operation, uri=self._uri, driver=self.driver.name, target=target, seconds=seconds, error=error
-            )
+            audit.record(operation, uri=self._uri, driver=self.driver.name, target=target, seconds=seconds, error=error)
 
     def _run(self, operation: Operation, arguments: Mapping[str, Any], job: Job[Any] | None) -> Any:
         complete = {**operation.options, **arguments, "session": self.session}

@@ -122,7 +122,7 @@ class Job(Generic[Result]):
         seen = 0
         while True:
             with self._change:
-                self._change.wait_for(lambda: self._news > seen or self.finished)
+                self._change.wait_for(lambda known=seen: self._news > known or self.finished)  # type: ignore[misc]
                 fresh, seen = self._news > seen, self._news
                 progress, ended = self._progress, self.finished
             if fresh:
