@@ -1,7 +1,8 @@
 """Plugging devices into domains and out of them.
 
 The device is a fragment of the domain's ``<devices>`` (``<disk>...``, ``<interface>...``). It is looked up by what
-identifies its kind: a disk by its target, an interface by its MAC address, others by address or alias.
+identifies its kind: a disk by its target, an interface by its MAC address, others by address or alias. Drivers
+get it as an object of the class that ``polyvisor.model.domain.devices`` has for it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from polyvisor.operations.records import Affect, DomainRef
 from polyvisor.operations.session import Session
 
 if TYPE_CHECKING:
-    from polyvisor.model.domain import Device
+    from polyvisor.documents import Element
 
 
 @operation(
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     extra_permissions=STORES,
 )
 def attach_device(
-    session: Session, domain: DomainRef, device: Device | str | bytes, *, affect: Affect = Affect.CURRENT
+    session: Session, domain: DomainRef, device: Element | str | bytes, *, affect: Affect = Affect.CURRENT
 ) -> None:
     """Add a device; returns when the guest has it.
 
@@ -63,7 +64,7 @@ def attach_device(
 def detach_device(
     session: Session,
     domain: DomainRef,
-    device: Device | str | bytes,
+    device: Element | str | bytes,
     *,
     affect: Affect = Affect.CURRENT,
     timeout: float = 20.0,
@@ -101,7 +102,7 @@ def detach_device_alias(
 def update_device(
     session: Session,
     domain: DomainRef,
-    device: Device | str | bytes,
+    device: Element | str | bytes,
     *,
     affect: Affect = Affect.CURRENT,
     force: bool = False,
