@@ -7,10 +7,10 @@ Between them the cases cover every combination of values exactly once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import product
 
-from polyvisor.documents.binding import Bound, Key, Spec, Target
+from polyvisor.documents.binding import Bound, Key, Spec, Target, family_of, keys_of
 
 OTHER = "\0other"
 """Stands for every value that no condition mentions."""
@@ -81,7 +81,7 @@ def components(spec: Spec, keys: tuple[Key, ...] = (), by: tuple[Bound, ...] = (
         deciding = tuple(bound for bound in spec.fields if bound in group and bound in deciders)
         decided = tuple(bound for bound in spec.fields if bound in group and bound not in deciders)
         restricted = (keys, by) if by and set(by) <= group else ((), ())
-        found.append(Component(deciding, decided, list(_cases(deciding, decided, *restricted))))
+        found.append(Component(deciding, decided, list(_cases(spec, deciding, decided, *restricted))))
     return found
 
 
@@ -99,9 +99,11 @@ def _groups(spec: Spec, by: tuple[Bound, ...]) -> list[set[Bound]]:
     return groups
 
 
-def _cases(deciding: tuple[Bound, ...], decided: tuple[Bound, ...], keys: tuple[Key, ...], by: tuple[Bound, ...]) -> Iterator[Case]:
+def _cases(
+    spec: Spec, deciding: tuple[Bound, ...], decided: tuple[Bound, ...], keys: tuple[Key, ...], by: tuple[Bound, ...]
+) -> Iterator[Case]:
     by_signature: dict[tuple[object, ...], tuple[Allowed, list[Key]]] = {}
-    for values in product(*(domain(bound, (*deciding, *decided)) for bound in deciding)):
+    for values in product(*(domain(spec, bound) for bound in deciding)):
         seen = dict(zip(deciding, values, strict=True))
         if keys and tuple([seen[on] for on in by]) not in keys:
             continue
@@ -119,22 +121,29 @@ def _cases(deciding: tuple[Bound, ...], decided: tuple[Bound, ...], keys: tuple[
             yield Case(dict(zip(deciding, box, strict=True)), allowed)
 
 
-def domain(bound: Bound, beside: Iterable[Bound]) -> tuple[str | None, ...]:
+def domain(spec: Spec, bound: Bound) -> tuple[str | None, ...]:
     """Every value of a deciding attribute that makes a difference; None when it can be absent and implies nothing."""
-    texts: dict[str | None, None] = {}
-    listed = bound.datatype is not None and bound.datatype.listed
-    if bound.datatype is not None:
-        texts.update(dict.fromkeys(bound.datatype.values()))
-    if not listed:
-        for other in beside:
-            texts.update(dict.fromkeys(value for value in other.when.get(bound, ()) if value is not None))
+    texts: dict[str | None, None] = dict.fromkeys(bound.datatype.values()) if bound.datatype is not None else {}
+    if bound.datatype is None or not bound.datatype.listed:
+        mentioned = [value for other in spec.fields for value in other.when.get(bound, ())]
+        for other in spec.fields:
             if bound in other.by:
-                place = other.by.index(bound)
-                texts.update(dict.fromkeys(key[place] for key in other.cases if key[place] is not None))
+                mentioned += [key[other.by.index(bound)] for key in other.cases]
+        mentioned += _family_values(spec, bound)
+        texts.update(dict.fromkeys(sorted(value for value in mentioned if value is not None)))
         texts[OTHER] = None
     if bound.when or _optional(bound):
         texts[None] = None
     return tuple(texts)
+
+
+def _family_values(spec: Spec, bound: Bound) -> list[str | None]:
+    """The values of a discriminating attribute that choose among the variants."""
+    family = family_of(spec.cls)
+    if family is None or bound.attr not in family.declaration.by:
+        return []
+    place = family.declaration.by.index(bound.attr)
+    return [key[place] for variant in family.declaration.variants for key in keys_of(variant)]
 
 
 def _optional(bound: Bound) -> bool:

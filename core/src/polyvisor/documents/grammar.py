@@ -153,14 +153,14 @@ class _Grammar:
 
     def _deciding(self, spec: Spec, on: Bound, values: Values) -> Iterator[Pattern]:
         """An attribute restricted to some of its values."""
-        every = {text for text in domain(on, spec.fields) if text is not None}
-        texts = [text for text in domain(on, spec.fields) if text in values and text is not None]
+        every = {text for text in domain(spec, on) if text is not None}
+        texts = [text for text in domain(spec, on) if text in values and text is not None]
         if not texts or on.datatype is None:
             return
         if values >= every:
             content = self._data(on.datatype)
         elif OTHER in values:
-            content = p.data(on.datatype, [text for text in domain(on, spec.fields) if text and text not in values])
+            content = p.data(on.datatype, [text for text in domain(spec, on) if text and text not in values])
         else:
             content = p.choice(p.value(text) for text in texts)
         attribute = p.attribute(on.xml, content)
@@ -211,7 +211,7 @@ class _Grammar:
             attribute = p.attribute(bound.xml, self._data(bound.datatype))
             return Content([attribute if least else p.optional(attribute)])
         pattern = p.choice(self.element(target) for target in targets) if targets else self._simple(bound)
-        return Content((), p.repeated(pattern, least, None if bound.unbounded else bound.maximum))
+        return Content((), (p.repeated(pattern, least, None if bound.unbounded else bound.maximum),))
 
     def _extensions(self, spec: Spec) -> Pattern:
         name = _extension_point(spec.declaration.tag)

@@ -57,12 +57,15 @@ def optional(content: Pattern) -> Pattern:
     return content if content.tag in ("optional", "zeroOrMore", "empty") else Pattern("optional", (), (content,))
 
 
-def repeated(content: Pattern, least: int, most: int | None) -> tuple[Pattern, ...]:
-    """A pattern between ``least`` and ``most`` times (None: any number), as branches of an interleave."""
+def repeated(content: Pattern, least: int, most: int | None) -> Pattern:
+    """A pattern between ``least`` and ``most`` times (None: any number), as a single branch of an interleave."""
     if most is None:
         several = Pattern("oneOrMore" if least else "zeroOrMore", (), (content,))
-        return (*(content for _ in range(least - 1)), several)
-    return (*(content for _ in range(least)), *(optional(content) for _ in range(most - least)))
+        return group((*(content for _ in range(least - 1)), several))
+    beyond = EMPTY
+    for _ in range(most - least):
+        beyond = optional(group((content, beyond)))
+    return group((*(content for _ in range(least)), beyond))
 
 
 def group(parts: Iterable[Pattern]) -> Pattern:
