@@ -1,0 +1,141 @@
+"""Checking documents, and the schemas they are checked against."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from polyvisor.cli.command import command
+from polyvisor.cli.failure import Status
+from polyvisor.cli.output import printable
+from polyvisor.cli.parameters import data, flag, read_file
+from polyvisor.errors import InvalidArgument, InvalidDocument, PluginError
+
+if TYPE_CHECKING:
+    from polyvisor.cli.shell import Shell
+    from polyvisor.documents import Element
+    from polyvisor.documents.faults import Fault
+
+
+@command("validate")
+@data("file", rest=True, help="Files with XML; - is standard input.")
+@click.option("--kind", metavar="KIND", help="Kind of document (domain, ...); default: what its root element says.")
+@flag("schema-only", "Check against the schema only, not for contradictions such as two disks of one name.")
+def validate(shell: Shell, file: tuple[str, ...], kind: str | None, schema_only: bool) -> int:
+    """Each fault is printed with its line, what stands there and what may stand there. The status is 1 if any file
+    has a fault or cannot be read. No hypervisor is asked; XML of a driver's own namespace is checked by that driver.
+    """
+    found = [_validated(shell, path, kind, schema_only) for path in file]
+    shell.data(found, "\n".join(_lines(result) for result in found))
+    return Status.OK if all(result["valid"] for result in found) else Status.FAILED
+
+
+def _validated(shell: Shell, path: str, kind: str | None, schema_only: bool) -> dict[str, Any]:
+    result: dict[str, Any] = {"file": path, "kind": kind, "valid": False, "faults": []}
+    try:
+        xml = read_file(path)
+    except OSError as error:
+        return result | {"error": error.strerror}
+    try:
+        result["kind"] = kind or kind_of(xml)
+        _check(result["kind"], xml, contributed(shell, xml), schema_only)
+    except InvalidDocument as error:
+        return result | {"faults": list(error.faults), "error": None if error.faults else error.message}
+    return result | {"valid": True}
+
+
+def _check(kind: str, xml: bytes, contributions: tuple[type[Element], ...], schema_only: bool) -> None:
+    from polyvisor import model
+
+    document = model.parse(kind, xml, contributions=contributions)
+    if kind == "domain" and not schema_only:
+        from polyvisor.model.domain.completion import check, complete
+
+        complete(document)
+        check(document)
+
+
+def kind_of(xml: bytes) -> str:
+    """The kind of document that ``xml`` is, by its root element.
+
+    Raises InvalidDocument for what is no XML, InvalidArgument for a root that no kind of document has."""
+    from polyvisor import model
+    from polyvisor.documents.parsing import parse
+
+    tag = parse(xml).tag
+    kinds = {model.root(kind).tag: kind for kind in model.KINDS}
+    if tag not in kinds:
+        from difflib import get_close_matches
+
+        near = get_close_matches(str(tag), kinds, n=1)
+        known = f"did you mean <{near[0]}>? " if near else ""
+        raise InvalidArgument(
+            f"<{tag}> is the root of no known document",
+            hint=f"{known}documents begin with {', '.join(f'<{name}>' for name in kinds)}; --kind says which is meant",
+        )
+    return kinds[tag]
+
+
+def contributed(shell: Shell, xml: bytes) -> tuple[type[Element], ...]:
+    """Element classes that the installed drivers bring; none is asked for a document without namespaces."""
+    if b"xmlns" not in xml:
+        return ()
+    from polyvisor.plugins import Plugins
+
+    plugins = Plugins(block=shell.configuration.blocked, order=shell.configuration.order)
+    classes: list[type[Element]] = []
+    for entry in plugins.drivers():
+        if entry.blocked:
+            continue
+        try:
+            driver = plugins.driver(entry.schemes[0])
+        except PluginError as error:
+            shell.note(f"not asked: {error}")
+            continue
+        for group in plugins.contribute(driver, "document_classes"):
+            classes.extend(group)
+    return tuple(classes)
+
+
+def _lines(result: dict[str, Any]) -> str:
+    if result["valid"]:
+        return f"{result['file']} validates"
+    if result.get("error"):
+        return f"{result['file']}: {result['error']}"
+    return "\n".join(f"{result['file']}: {_explained(fault)}" for fault in result["faults"])
+
+
+def _explained(fault: Fault) -> str:
+    details = []
+    if fault.found is not None:
+        details.append(f"    found:    {fault.found}")
+    if fault.expected:
+        details.append(f"    expected: {', '.join(fault.expected)}")
+    return "\n".join(printable(line) for line in (str(fault), *details))
+
+
+@command("schema")
+@data("action", type=click.Choice(("list", "show", "path")), help="What to do.")
+@data("kind", required=False, help="Kind of document: domain, capability, ...")
+@flag("xsd", "The XSD 1.1 schema instead of RELAX NG.")
+def schema(shell: Shell, action: str, kind: str | None, xsd: bool) -> None:
+    """``schema list`` names the kinds of documents, ``schema path KIND`` says where the schema is installed,
+    ``schema show KIND`` prints it."""
+    import polyvisor_schemas
+
+    if action == "list":
+        names = sorted({name.partition(".")[0] for name in polyvisor_schemas.names()})
+        shell.data(names, "\n".join(names))
+        return
+    if kind is None:
+        raise InvalidArgument("which schema?", hint="polyvisor schema list names them")
+    name = f"{kind}.{'xsd' if xsd else 'rng'}"
+    if name not in polyvisor_schemas.names():
+        raise InvalidArgument(f"there is no schema {name}", hint="polyvisor schema list names them")
+    path = polyvisor_schemas.path(name)
+    if action == "path":
+        shell.data({"path": path}, str(path))
+    else:
+        text = path.read_text()
+        shell.data({"schema": text}, text.rstrip("\n"))
