@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, children, element, value, variant
+from polyvisor.documents import Element, attribute, children, element, value, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain import scalars
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, element, flag, value
+from polyvisor.documents import Element, attribute, child, element, flag
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain import scalars
 from polyvisor.model.domain.address import AcpiIndex, Address, Alias, BootOrder, VirtioModel, VirtioOptions

@@ -111,14 +111,27 @@ class HostdevAttachment(Element):
     address: PciSourceAddress = child(required=True)
 
 
-@element("source")
+@element("source", by="type")
 class VhostUserAttachment(Element):
+    """The program that moves the packets of a vhost-user interface."""
+
+    type: Literal["unix"] | None = attribute()
+
+
+@variant("unix")
+class VhostUserSocket(VhostUserAttachment):
     """A network daemon behind a UNIX socket."""
 
-    type: Literal["unix"] = attribute(required=True)
     path: str = attribute(dt.ABSPATH, required=True)
     mode: Literal["server", "client"] = attribute(required=True)
     reconnect: Reconnect | None = child()
+
+
+@variant(None)
+class VhostUserUplink(VhostUserAttachment):
+    """The interface of the host that a program started with the guest (passt) goes out by."""
+
+    dev: str | None = attribute(dt.STRING)
 
 
 @element("source")

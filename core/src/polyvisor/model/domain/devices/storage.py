@@ -7,7 +7,6 @@ from typing import Literal
 
 from polyvisor.documents import Element, OneOf, attribute, child, children, element, text, value, variant
 from polyvisor.documents import datatypes as dt
-from polyvisor.model.domain import scalars
 from polyvisor.model.domain.address import PciSourceAddress
 from polyvisor.model.domain.memory import Bytes
 
