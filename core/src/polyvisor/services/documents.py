@@ -46,9 +46,8 @@ class Documents:
                     f"not {type(document).__name__}"
                 )
             config = self._written_and_read(kind, document)
-        if finish := self._finishers.get(kind):
-            finish(self, session, config)
-        return config
+        finish = self._finishers.get(kind)
+        return finish(self, session, config) if finish else config
 
     def _written_and_read(self, kind: str, document: Element) -> Any:
         """Objects built in code pass the same gate as text."""
@@ -57,12 +56,13 @@ class Documents:
 
         return model.parse(kind, write(document, secure=True), contributions=self.contributed)
 
-    def _finish_domain(self, session: Session, config: Any) -> None:
+    def _finish_domain(self, session: Session, config: Any) -> Any:
         from polyvisor.model.domain.completion import check, complete
 
-        complete(config)
-        self._plugins.contribute(self._driver, "complete_domain", session=session, config=config)
-        check(config)
-        self._plugins.contribute(self._driver, "check_domain", session=session, config=config)
+        made = complete(config)
+        self._plugins.contribute(self._driver, "complete_domain", session=session, config=made)
+        check(made)
+        self._plugins.contribute(self._driver, "check_domain", session=session, config=made)
+        return made
 
-    _finishers: dict[str, Callable[[Documents, Session, Any], None]] = {"domain": _finish_domain}
+    _finishers: dict[str, Callable[[Documents, Session, Any], Any]] = {"domain": _finish_domain}
