@@ -60,7 +60,9 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     scratch = tmp_path_factory.mktemp(request.param)
     (sdist,) = SdistBuilder(str(home)).build(directory=str(scratch))
     with tarfile.open(sdist) as archive:
-        archive.extractall(scratch, filter="data")
+        if hasattr(tarfile, "data_filter"):  # Python 3.11.4 and later
+            archive.extraction_filter = tarfile.data_filter
+        archive.extractall(scratch)
     unpacked = scratch / Path(sdist).name.removesuffix(".tar.gz")
     (wheel,) = WheelBuilder(str(unpacked)).build(directory=str(scratch), versions=["standard"])
     return Built(home, Path(sdist), unpacked, Path(wheel))
