@@ -98,7 +98,7 @@ def _put_element(made: Element, output: _Output, indent: str, name: str | None) 
     deeper = f"{before}  " if output.pretty else ""
     for bound, put in plan.contents:
         value = state[bound.attr]
-        if value is None or value is False or value == [] or _withheld(bound, value, output):
+        if value is None or (value is False and bound.kind == f.FLAG) or value == [] or _withheld(bound, value, output):
             continue
         put(value, output, deeper)
     if len(pieces) == mark:
