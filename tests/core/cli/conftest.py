@@ -46,6 +46,7 @@ def environment(site, tmp_path, monkeypatch):
         "XDG_CONFIG_HOME": str(tmp_path / "config"),
         "NO_COLOR": "",
     }
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)  # it loses output when a pipe is full
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     monkeypatch.syspath_prepend(str(site))
@@ -76,8 +77,8 @@ def run(machine):
 def execute(environment):
     """Runs a command in a process of its own."""
 
-    def start(*words, **settings):
-        command = [sys.executable, "-m", "polyvisor.cli", *words]
+    def start(*words, script=None, **settings):
+        command = [sys.executable, *(["-m", "polyvisor.cli", *words] if script is None else ["-c", script])]
         settings = {"capture_output": True, "text": True, "env": environment, "timeout": 30, **settings}
         done = subprocess.run(command, check=False, **settings)
         return Outcome(done.returncode, done.stdout, done.stderr)

@@ -64,10 +64,8 @@ def test_list_prints_identities_in_virshs_order(run):
 
 def test_list_marks_saved_domains_and_adds_titles(run):
     assert " -    mail   saved" in run("list", "--all", "--managed-save").out.splitlines()
-    assert run("list", "--title").out.splitlines()[::2] == [
-        " Id   Name   State     Title",
-        " 1    web    running   Shop",
-    ]
+    lines = run("list", "--title").out.splitlines()
+    assert lines[::2] == [" Id   Name   State     Title", " 1    web    running   Shop"]
 
 
 def test_list_as_json_has_facts_not_words(run):

@@ -42,6 +42,8 @@ def _validated(shell: Shell, path: str, kind: str | None, schema_only: bool) -> 
         _check(result["kind"], xml, contributed(shell, xml), schema_only)
     except InvalidDocument as error:
         return result | {"faults": list(error.faults), "error": None if error.faults else error.message}
+    except InvalidArgument as error:
+        return result | {"error": error.message}
     return result | {"valid": True}
 
 
@@ -50,8 +52,10 @@ def _check(kind: str, xml: bytes, contributions: tuple[type[Element], ...], sche
 
     document = model.parse(kind, xml, contributions=contributions)
     if kind == "domain" and not schema_only:
+        from polyvisor.model.domain import Domain
         from polyvisor.model.domain.completion import check, complete
 
+        assert isinstance(document, Domain)
         complete(document)
         check(document)
 
@@ -63,18 +67,19 @@ def kind_of(xml: bytes) -> str:
     from polyvisor import model
     from polyvisor.documents.parsing import parse
 
-    tag = parse(xml).tag
-    kinds = {model.root(kind).tag: kind for kind in model.KINDS}
-    if tag not in kinds:
-        from difflib import get_close_matches
+    tag = str(parse(xml).tag)
+    for kind in model.kinds():
+        if model.root(kind).tag == tag:
+            return kind
+    from difflib import get_close_matches
 
-        near = get_close_matches(str(tag), kinds, n=1)
-        known = f"did you mean <{near[0]}>? " if near else ""
-        raise InvalidArgument(
-            f"<{tag}> is the root of no known document",
-            hint=f"{known}documents begin with {', '.join(f'<{name}>' for name in kinds)}; --kind says which is meant",
-        )
-    return kinds[tag]
+    known = [model.root(kind).tag for kind in model.kinds()]
+    near = get_close_matches(tag, known, n=1)
+    suggestion = f"; did you mean <{near[0]}>?" if near else ""
+    raise InvalidArgument(
+        f"<{tag}> is the root element of no known document{suggestion}",
+        hint=f"documents begin with {', '.join(f'<{name}>' for name in known)}; --kind says which one is meant",
+    )
 
 
 def contributed(shell: Shell, xml: bytes) -> tuple[type[Element], ...]:

@@ -111,6 +111,16 @@ def _tell(facts: dict[str, Any], lines: list[str], status: Status, *, as_json: b
     return status
 
 
+def settle() -> None:
+    """Have nothing left to be written when the interpreter ends, where a failure would be a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:  # reported already, where that was possible
+            silence(stream)
+
+
 def silence(stream: Any) -> None:
     """Let nothing more be written to ``stream``, whose other end is gone, not even at the interpreter's exit."""
     try:

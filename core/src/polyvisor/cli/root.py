@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
 import click
 
 from polyvisor.cli import failure
-from polyvisor.cli.shell import LEVELS, Shell
+from polyvisor.cli.shell import LEVELS, Shell, logger
 from polyvisor.cli.vocabulary import MODULES, SECTIONS
 
 
@@ -59,16 +60,18 @@ class Root(click.Group):
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         _accept_any_text()
-        try:
-            status = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
-            if sys.stdout is not None:
-                sys.stdout.flush()
-        except _Passed as passed:
-            status = failure.report(passed.error, as_json=False)
-        except (Exception, KeyboardInterrupt) as error:
-            # asked of the words themselves, for what failed may be the reading of them
-            as_json = "--json" in (sys.argv[1:] if args is None else args)
-            status = failure.report(error, as_json=as_json)
+        with _log_on_stderr():
+            try:
+                status = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+                if sys.stdout is not None:
+                    sys.stdout.flush()
+            except _Passed as passed:
+                status = failure.report(passed.error, as_json=False)
+            except (Exception, KeyboardInterrupt) as error:
+                # asked of the words themselves, for what failed may be the reading of them
+                as_json = "--json" in (sys.argv[1:] if args is None else args)
+                status = failure.report(error, as_json=as_json)
+        failure.settle()
         sys.exit(status or 0)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -90,6 +93,24 @@ def _accept_any_text() -> None:
     for stream in (sys.stdout, sys.stderr):
         if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
             reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def _log_on_stderr() -> Iterator[None]:
+    """Messages of the library go to standard error: warnings, or as much as ``-d`` asks for."""
+    ours = logger()
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    # What was refused is told as an error already; the record for the administrator is for where logs are kept.
+    handler.addFilter(lambda record: ours.level < logging.WARNING or record.name != "polyvisor.audit")
+    before = ours.level
+    ours.addHandler(handler)
+    ours.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        ours.removeHandler(handler)
+        ours.setLevel(before)
 
 
 @click.group(
@@ -130,7 +151,8 @@ def polyvisor(
     """
     if no_color or os.environ.get("NO_COLOR"):
         ctx.color = False
-    _log_to_stderr(ctx, level)
+    if level is not None:
+        logger().setLevel(LEVELS[level])
     ctx.obj = shell = Shell(uri, readonly=readonly, quiet=quiet, json=as_json, log_level=level, escape=escape)
     ctx.call_on_close(shell.close)
     if version:
@@ -143,18 +165,3 @@ def polyvisor(
         click.echo(ctx.get_help())
         return failure.Status.USAGE
     return failure.Status.OK
-
-
-def _log_to_stderr(ctx: click.Context, level: str | None) -> None:
-    logger = logging.getLogger("polyvisor")
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-    before = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(LEVELS[level or "warning"])
-
-    def restore() -> None:
-        logger.removeHandler(handler)
-        logger.setLevel(before)
-
-    ctx.call_on_close(restore)

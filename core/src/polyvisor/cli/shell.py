@@ -32,6 +32,11 @@ LEVELS = {
 """Levels of ``-d`` and of ``log.level``; the numbers are virsh's."""
 
 
+def logger() -> logging.Logger:
+    """The logger above all of the library's."""
+    return logging.getLogger("polyvisor")
+
+
 class Shell:
     """One run of ``polyvisor``: its global options and its connection.
 
@@ -68,7 +73,7 @@ class Shell:
 
             self._configuration = config.load()
             if self.log_level is None and self._configuration.log_level is not None:
-                logging.getLogger("polyvisor").setLevel(LEVELS[self._configuration.log_level])
+                logger().setLevel(LEVELS[self._configuration.log_level])
         return self._configuration
 
     @property

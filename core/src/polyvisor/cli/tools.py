@@ -34,6 +34,15 @@ def completion(ctx: click.Context, out: Shell, shell: str) -> None:
     out.data({"script": script}, script)
 
 
+@command("demo")
+def demo(shell: Shell) -> int:
+    """The guest is one boot sector; it is defined, started, listened to, shut down and undefined, and nothing of
+    it is left. Each step is shown as the command that anybody could type."""
+    from polyvisor.cli.demo import run
+
+    return run()
+
+
 @command("help")
 @data("command", required=False, help="A command, or a word to look for among the commands.")
 @click.pass_context
