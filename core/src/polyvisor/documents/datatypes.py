@@ -16,8 +16,8 @@ from typing import Any, Literal, get_args, get_origin
 from polyvisor import units
 from polyvisor.errors import InvalidArgument
 
-_INTEGER = r"[+\-]?[0-9]+"
-_DECIMAL = r"[+\-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)"
+INTEGER_PATTERN = r"[+\-]?[0-9]+"
+DECIMAL_PATTERN = r"[+\-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)"
 _RANGES: dict[str, tuple[int | None, int | None]] = {
     "integer": (None, None),
     "nonNegativeInteger": (0, None),
@@ -139,7 +139,7 @@ class Datatype:
         return bool(self.enumeration) or (bool(self.members) and all(member.listed for member in self.members))
 
     def _accepts_number(self, text: str) -> bool:
-        if self._regex(_DECIMAL if self.base == "decimal" else _INTEGER).fullmatch(text) is None:
+        if self._regex(DECIMAL_PATTERN if self.base == "decimal" else INTEGER_PATTERN).fullmatch(text) is None:
             return False
         if len(text) > 4000:  # beyond what int() converts; out of every range but the unbounded ones
             return self.minimum is None and self.maximum is None
@@ -155,7 +155,7 @@ class Datatype:
         if self.members:
             return " or ".join(member.describe for member in self.members)
         if self.enumeration:
-            return _listing(self.enumeration)
+            return listing([f"'{text}'" for text in self.enumeration], "or")
         if self.numeric:
             kind = "a number" if self.base == "decimal" else "a whole number"
             if self.minimum is not None and self.maximum is not None:
@@ -172,9 +172,10 @@ def _format_number(value: Any) -> str:
     return str(int(value))
 
 
-def _listing(texts: Iterable[str]) -> str:
-    quoted = [f"'{text}'" for text in texts]
-    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"
+def listing(names: Iterable[str], last: str) -> str:
+    """``a, b or c``."""
+    every = list(names)
+    return every[0] if len(every) == 1 else f"{', '.join(every[:-1])} {last} {every[-1]}"
 
 
 def enum(enumeration: type[Enum]) -> Datatype:

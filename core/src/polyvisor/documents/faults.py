@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from polyvisor.documents.datatypes import listing
+
 
 class Fault:
     """One fault.
@@ -47,8 +49,14 @@ class Fault:
         element = self.path.split("/@")[0]
         line = f"line {self.line}: " if self.line else ""
         where = f"{element}: " if element not in ("", "/") else ""
-        hint = f"; did you mean '{self.nearest}'?" if self.nearest else ""
-        return f"{line}{where}{self.message}{hint}"
+        return f"{line}{where}{self.message}{self._hint()}"
+
+    def _hint(self) -> str:
+        if self.nearest:
+            return f"; did you mean '{self.nearest}'?"
+        if all(name in self.message for name in self.expected):
+            return ""
+        return f"; expected {listing(self.expected, 'or')}"
 
     def __repr__(self) -> str:
         return f"Fault({str(self)!r})"

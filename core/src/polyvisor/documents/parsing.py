@@ -93,7 +93,7 @@ def _refused(message: str, line: int | None) -> InvalidDocument:
 
 
 def _syntax_error(error: SyntaxError) -> InvalidDocument:
-    reason = (error.msg or "not XML").removesuffix(f", line {error.lineno}, column {error.offset}")
+    reason = re.sub(r", line \d+, column \d+$", "", error.msg or "not XML")
     if "xcessive depth" in reason:
         return _refused(f"elements nest more than {MAX_DEPTH} deep", error.lineno)
     column = f" (column {error.offset})" if error.offset else ""
