@@ -115,7 +115,8 @@ def run() -> int:
             for step in STEPS:
                 perform(step, environment, directory)
         finally:
-            clear_away(uri)
+            if Path(directory, "state").exists():
+                clear_away(uri)
             signal.signal(signal.SIGTERM, terminated)
     show("That was a real guest, from its document to its end.")
     return 0
