@@ -18,13 +18,15 @@ class CpuInfo:
     """The first CPU, which stands for all.
 
     ``mhz`` is 0 where the kernel does not tell, as on ARM. ``signature`` changes when the CPU does; it is None where
-    the file identifies nothing."""
+    the file identifies nothing. ``identity`` is CPUID's family, model and stepping."""
 
     vendor: str | None
     model: str | None
     mhz: int
     flags: frozenset[str]
     signature: str | None
+    microcode: int | None = None
+    identity: tuple[int, int, int] | None = None
 
 
 def read_cpuinfo(tree: Tree, arch: str) -> CpuInfo:
@@ -44,7 +46,21 @@ def parse_cpuinfo(text: str, arch: str) -> CpuInfo:
         mhz=int(frequency[0]) if frequency else 0,
         flags=frozenset(next((facts[name] for name in _FLAGS if name in facts), "").split()),
         signature=_signature(facts, family),
+        microcode=_number(facts.get("microcode")),
+        identity=_identity(facts) if family == "x86" else None,
     )
+
+
+def _number(text: str | None) -> int | None:
+    try:
+        return int(text or "", 0)
+    except ValueError:
+        return None
+
+
+def _identity(facts: dict[str, str]) -> tuple[int, int, int] | None:
+    family, model, stepping = (_number(facts.get(name)) for name in ("cpu family", "model", "stepping"))
+    return None if family is None or model is None or stepping is None else (family, model, stepping)
 
 
 def _family(arch: str) -> str:

@@ -208,7 +208,7 @@ class SideCache(Element):
     associativity: Literal["none", "direct", "full"] = attribute(required=True)
     policy: Literal["none", "writeback", "writethrough"] = attribute(required=True)
     size: SideCacheSize = child(required=True)
-    line: SideCacheLine = child(required=True)
+    line_size: SideCacheLine = child(required=True)
 
 
 @element("cpu", rules=(Together("socket_id", "core_id", "siblings"),))
