@@ -6,12 +6,20 @@ The corpus itself is not part of this repository; its ``score.py`` loads this fi
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from typing import Any
 
 from polyvisor import model
 from polyvisor.documents import Element
 from polyvisor.documents import diagnose as faults_of
-from polyvisor.errors import InvalidDocument, InvalidURI, PluginError
+from polyvisor.errors import InvalidArgument, InvalidDocument, InvalidURI, PluginError
+from polyvisor.host import Host
+from polyvisor.host.cpuinfo import parse_cpuinfo
+from polyvisor.host.cputimes import parse_cpu_times
+from polyvisor.host.document import capabilities_host
+from polyvisor.host.numa import Cell, PagePool
+from polyvisor.host.records import CpuTimes
+from polyvisor.model.capabilities import Capabilities
 from polyvisor.model.domain.completion import check, complete
 from polyvisor.plugins import Plugins
 from polyvisor.uri import parse_uri
@@ -57,3 +65,45 @@ def viruri(case: Any) -> dict[str, Any]:
         return {"result": str(parse_uri(case.params["inline_input"]))}
     except InvalidURI:
         return {"rejected": "parse"}
+
+
+def virhostcpu(case: Any) -> dict[str, str]:
+    match case.params["what"]:
+        case "nodeinfo":
+            return {"expected": _node_information(case)}
+        case "cpu signature":
+            return {"signature": parse_cpuinfo(case.read(), case.params["arch"]).signature or ""}
+    try:
+        accounts = [parse_cpu_times(case.read(), cpu) for cpu in (None, *range(case.params["ncpus"]))]
+    except InvalidArgument:
+        return {"rejected": "build"}
+    return {"out": "".join(_time_account(number, times) for number, times in enumerate(accounts))}
+
+
+def _node_information(case: Any) -> str:
+    places = {"/proc/cpuinfo": case.path(case.inputs[0]), "/sys/devices/system": case.path(case.inputs[1])}
+    info = Host("/nonexistent", places=places, arch=case.params["arch"]).info()
+    return (
+        f"CPUs: {info.cpus}/{info.cells * info.sockets * info.cores * info.threads}, MHz: {info.mhz}, "
+        f"Nodes: {info.cells}, Sockets: {info.sockets}, Cores: {info.cores}, Threads: {info.threads}"
+    )
+
+
+def _time_account(number: int, times: CpuTimes) -> str:
+    label = f"cpu{number - 1}" if number else "cpu"
+    return f"{label}:\nkernel: {times.kernel}\nuser: {times.user}\nidle: {times.idle}\niowait: {times.iowait}\n\n"
+
+
+def vircaps2xml(case: Any) -> dict[str, str]:
+    places = {place: case.path(f"tests/{recorded}") for place, recorded in case.params["map"].items()}
+    host = Host("/nonexistent", places=places, arch=case.params["arch"])
+    sizes = case.environment["numa_mock"]["page_sizes_kib"]
+    # the recorded hosts have no memory; the corpus says in words (numa_mock) what stands in for it
+    host.cells = tuple(_with_stand_in_memory(cell, sizes) for cell in host.cells)
+    found = capabilities_host(host, live_migration=case.params["live_migrate"])
+    return {"xml": model.format(Capabilities(host=found))}
+
+
+def _with_stand_in_memory(cell: Cell, sizes: list[int]) -> Cell:
+    pages = (PagePool(size, (cell.id + 1 + place) * 2048, 0) for place, size in enumerate(sizes))
+    return replace(cell, memory_kib=(cell.id + 1) * 2**20, pages=tuple(pages), distances={})
