@@ -127,7 +127,9 @@ class _Schema:
         named = {"name": bound.xml.rpartition("}")[2]} | _occurs(least, most)
         if bound.kind == f.RAW:
             anything = _x("any", {"namespace": "##any", "processContents": "skip"} | _occurs(0, None))
-            return [_x("element", named, _x("complexType", {}, _x("sequence", {}, anything)))]
+            # xmlschema does not look at text beside a wildcard, so say again what element-only content means
+            bare = _x("assert", {"test": "not(text()[normalize-space(.)])"})
+            return [_x("element", named, _x("complexType", {}, _x("sequence", {}, anything), bare))]
         held = self._blank() if bound.datatype is None else self._simple(bound.datatype)
         return [_x("element", named | {"type": held})]
 
