@@ -57,7 +57,11 @@ def read_cpu(tree: Tree, number: int) -> Cpu | None:
     base = f"{CPUS}/cpu{number}/topology"
     siblings = tree.cpus(f"{base}/thread_siblings_list")
     if siblings is None:
-        return None
+        siblings = tree.cpu_mask(f"{base}/thread_siblings")  # old kernels write masks only
+    if siblings is None:
+        if not tree.exists(f"{base}/core_id"):
+            return None
+        siblings = (number,)
 
     def identifier(name: str) -> int:
         return max(tree.number(f"{base}/{name}") or 0, 0)  # some ARM kernels write -1 for "not known"
@@ -81,15 +85,16 @@ def shape(cells: Iterable[Iterable[int]], cpus: dict[int, Cpu], online: Iterable
     populated = [numbers for numbers in map(list, cells) if numbers]
     total = sum(map(len, populated))
     subcore = _threads_of_subcore(running, cpus) if arch.startswith("ppc64") else 1
+    alone = arch.startswith("s390")  # what the kernel calls a core there is shared; each CPU is told as its own
     sockets = cores = threads = 0
     for numbers in populated:
         placed = [cpus[number] for number in numbers if number in running and number in cpus]
         cores_of: dict[int, set[int]] = {}
         for cpu in placed:
-            cores_of.setdefault(cpu.socket, set()).add(cpu.core)
+            cores_of.setdefault(cpu.socket, set()).add(cpu.id if alone else cpu.core)
         sockets = max(sockets, len(cores_of))
         cores = max([cores, *map(len, cores_of.values())])
-        threads = max([threads, subcore, *(len(cpu.siblings) for cpu in placed)])
+        threads = max([threads, subcore, *(1 if alone else len(cpu.siblings) for cpu in placed)])
     active = sum(1 for numbers in populated for number in numbers if number in running) * subcore
     if len(populated) * sockets * cores * threads != total:
         return Shape(active, 1, 1, total, 1)

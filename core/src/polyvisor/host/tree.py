@@ -48,6 +48,14 @@ class Tree:
         text = self.text(path)
         return None if text is None else parse_cpu_list(text)
 
+    def cpu_mask(self, path: str) -> tuple[int, ...] | None:
+        """The CPU numbers in a mask file (``ff,000000ff``)."""
+        try:
+            mask = int((self.text(path) or "").replace(",", ""), 16)
+        except ValueError:
+            return None
+        return tuple(number for number in range(mask.bit_length()) if mask >> number & 1)
+
     def names(self, path: str) -> list[str]:
         """What the directory holds, sorted."""
         try:
