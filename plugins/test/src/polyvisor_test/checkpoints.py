@@ -69,7 +69,7 @@ class CheckpointOperations:
         checkpoint: CheckpointRef,
         *,
         secure: bool = False,
-        domain: bool = True,
+        with_domain: bool = True,
         size: bool = False,
     ) -> str:
         from polyvisor.documents import write
@@ -80,7 +80,7 @@ class CheckpointOperations:
             filled = found.document.copy()
             filled.name, filled.creation_time = found.name, found.created
             filled.parent = Parent(name=found.parent) if found.parent else None
-            filled.domain = found.config if domain else None
+            filled.domain = found.config if with_domain else None
             if size:
                 machine.require_active()
                 changed = max(0, machine.bytes_written(session.node.tick()) - found.written)
@@ -149,7 +149,8 @@ def _tracked(machine: Machine, document: CheckpointDocument, name: str) -> Check
     from polyvisor_test.documents import CheckpointDisk, CheckpointDisks
 
     said = {disk.name: disk for disk in document.disks.disks} if document.disks else {}
-    targets = [disk.target.dev for disk in devices_of(machine.config).disks if not disk.readonly and disk.source is not None]
+    disks = devices_of(machine.config).disks
+    targets = [disk.target.dev for disk in disks if not disk.readonly and disk.source is not None]
     for target in said:
         if target not in targets:
             raise InvalidDocument(f"the checkpoint names disk {target!r}, which {machine.ref} does not write to")
@@ -157,12 +158,12 @@ def _tracked(machine: Machine, document: CheckpointDocument, name: str) -> Check
         raise InvalidState(f"{machine.ref} has no disk whose changes could be tracked", target=str(machine.ref))
     # Disks named in the document are a choice: the others are not tracked then.
     default = "no" if said else "bitmap"
-    disks = [said.get(target, CheckpointDisk(name=target, checkpoint=default)) for target in targets]
-    for disk in disks:
+    tracked = [said.get(target, CheckpointDisk(name=target, checkpoint=default)) for target in targets]
+    for disk in tracked:
         disk.checkpoint = disk.checkpoint or "bitmap"
         if disk.checkpoint == "bitmap":
             disk.bitmap = disk.bitmap or name
-    return CheckpointDisks(disks=disks)
+    return CheckpointDisks(disks=tracked)
 
 
 def _redefine(session: TestSession, machine: Machine, document: CheckpointDocument) -> CheckpointRef:

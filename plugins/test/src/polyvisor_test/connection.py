@@ -35,7 +35,8 @@ class ConnectionOperations:
 
         text = version("polyvisor-test")
         numbers = [int(part) for part in text.split(".")[:3] if part.isdigit()]
-        return Version(*numbers, text=text)
+        major, minor, micro = [*numbers, 0, 0, 0][:3]
+        return Version(major, minor, micro, text)
 
     @hookimpl
     def security(self, session: TestSession) -> Security:

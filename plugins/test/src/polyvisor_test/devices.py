@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from polyvisor.errors import NoSuchDevice, UnsupportedConfiguration
 from polyvisor.spi import Affect, DomainRef, EventKind, hookimpl
@@ -113,8 +113,8 @@ class DeviceOperations:
                     new = _merged(old, device)
                     if side == "live":
                         _require_changeable(old, new)
-                        if old.tag == "disk" and source_path(old) != source_path(new):
-                            medium = {"old": source_path(old), "new": source_path(new), "alias": alias_of(old)}
+                        if old.tag == "disk" and _path(old) != _path(new):
+                            medium = {"old": _path(old), "new": _path(new), "alias": alias_of(old)}
                     _replace(config, old, new)
                     _check(config)
             if medium is not None:
@@ -128,6 +128,10 @@ class DeviceOperations:
             kinds = [graphics.type for graphics in devices_of(machine.config).graphics]
             if not kinds or type not in (None, *kinds):
                 raise NoSuchDevice(f"{machine.ref} has no {type or ''} graphics server".replace("  ", " "))
+
+
+def _path(disk: Any) -> str | None:
+    return source_path(disk)
 
 
 def _tell_removed(session: TestSession, machine: Machine, removed: Element | None) -> None:

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from polyvisor.documents import Element, attribute, child, children, element, text, value
 from polyvisor.documents import datatypes as dt
-from polyvisor.model.domain import Domain
+from polyvisor.model.domain import DiskDriver, DiskType, Domain
+from polyvisor.model.domain.devices.storage import SOURCES, AnySource
 from polyvisor.operations.snapshots import SnapshotState
 from polyvisor.spi import DomainState
 
@@ -114,6 +115,15 @@ class SnapshotDocument(Element):
     disks: SnapshotDisks | None = child()
     domain: Domain | None = child()
     inactive_domain: Domain | None = child(name="inactiveDomain")
+
+
+@element("disk")
+class CopyDestination(Element):
+    """Where a block copy goes: a disk without a target of its own."""
+
+    type: DiskType = attribute(default=DiskType.FILE)
+    driver: DiskDriver | None = child()
+    source: AnySource = child(by="type", cases=SOURCES, required=True)
 
 
 @element("disk")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from polyvisor.spi import hookimpl
+from polyvisor_test.blockjobs import BlockJobOperations
 from polyvisor_test.checkpoints import CheckpointOperations
 from polyvisor_test.configuration import ConfigurationOperations
 from polyvisor_test.connection import ConnectionOperations
@@ -45,6 +46,7 @@ class TestDriver(
     VcpuOperations,
     TuningOperations,
     StatisticsOperations,
+    BlockJobOperations,
     SnapshotOperations,
     CheckpointOperations,
     SavingOperations,
@@ -73,7 +75,7 @@ class TestDriver(
     def complete_domain(self, session: TestSession, config: Domain) -> None:
         """The architecture is the simulated host's."""
         if config.os.type.arch is None:
-            config.os.type.arch = session.node.host.model
+            config.os.type.arch = session.node.host.arch
 
     @hookimpl
     def check_domain(self, session: TestSession, config: Domain) -> None:

@@ -31,7 +31,7 @@ class GuestOperations:
     ) -> str:
         if source is AddressSource.ARP:
             raise InvalidArgument("the ARP table knows no names", hint="ask the agent or the leases")
-        with _agent(session, domain) as (machine, system):
+        with _agent(session, domain) as (_, system):
             return system.hostname
 
     @hookimpl
@@ -66,20 +66,20 @@ class GuestOperations:
 
     @hookimpl
     def guest_filesystems(self, session: TestSession, domain: DomainRef) -> list[GuestFilesystem]:
-        with _agent(session, domain) as (machine, system):
+        with _agent(session, domain) as (machine, _):
             return guestsystem.filesystems(machine.config)
 
     @hookimpl
     def freeze_filesystems(
         self, session: TestSession, domain: DomainRef, *, mountpoints: Sequence[str] = ()
     ) -> int:
-        with _agent(session, domain) as (machine, system):
+        with _agent(session, domain) as (_, system):
             system.frozen |= system.mountpoints(mountpoints)
             return len(system.frozen)
 
     @hookimpl
     def thaw_filesystems(self, session: TestSession, domain: DomainRef, *, mountpoints: Sequence[str] = ()) -> int:
-        with _agent(session, domain) as (machine, system):
+        with _agent(session, domain) as (_, system):
             thawed = system.frozen & system.mountpoints(mountpoints)
             system.frozen -= thawed
             return len(thawed)
@@ -91,21 +91,21 @@ class GuestOperations:
         """Simulated disks have no unused blocks to give back: the request is checked and done."""
         if minimum < 0:
             raise InvalidArgument(f"{minimum} bytes is no length")
-        with _agent(session, domain) as (machine, system):
+        with _agent(session, domain) as (_, system):
             system.mountpoints([mountpoint] if mountpoint else [])
 
     # -- time, users, CPUs ------------------------------------------------------------------------------------
 
     @hookimpl
     def guest_time(self, session: TestSession, domain: DomainRef) -> int:
-        with _agent(session, domain) as (machine, system):
+        with _agent(session, domain) as (_, system):
             return system.time(session.node.tick())
 
     @hookimpl
     def set_guest_time(self, session: TestSession, domain: DomainRef, nanoseconds: int | None) -> None:
         if nanoseconds is not None and nanoseconds < 0:
             raise InvalidArgument("a guest's clock cannot show a time before the epoch")
-        with _agent(session, domain) as (machine, system):
+        with _agent(session, domain) as (_, system):
             system.set_time(session.node.clock, nanoseconds)
 
     @hookimpl
@@ -115,12 +115,12 @@ class GuestOperations:
         """Simulated users cannot log in, so the password is checked and forgotten."""
         if not password or "\0" in password or "\n" in password:
             raise InvalidArgument("a password is not empty and has no line breaks")
-        with _agent(session, domain) as (machine, system):
+        with _agent(session, domain) as (_, system):
             system.require_user(user)
 
     @hookimpl
     def guest_ssh_keys(self, session: TestSession, domain: DomainRef, user: str) -> list[str]:
-        with _agent(session, domain) as (machine, system):
+        with _agent(session, domain) as (_, system):
             system.require_user(user)
             return list(system.keys.get(user, ()))
 
@@ -139,7 +139,7 @@ class GuestOperations:
             raise InvalidArgument("keys cannot be added and removed at once")
         if any(not key.strip() or "\n" in key for key in keys):
             raise InvalidArgument("every key is one line")
-        with _agent(session, domain) as (machine, system):
+        with _agent(session, domain) as (_, system):
             system.require_user(user)
             had = system.keys.get(user, [])
             if append:
@@ -159,7 +159,7 @@ class GuestOperations:
     def set_guest_vcpus(
         self, session: TestSession, domain: DomainRef, vcpus: Collection[int], online: bool
     ) -> None:
-        with _agent(session, domain) as (machine, system):
+        with _agent(session, domain) as (machine, _):
             machine.set_online(vcpus, online)
 
     @hookimpl

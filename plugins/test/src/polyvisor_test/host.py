@@ -107,13 +107,7 @@ class HostOperations:
             node = session.node
             for size in sizes:
                 _require_page_size(size, PAGE_KIB, *HUGE_PAGES_KIB)
-            return {
-                cell: {
-                    size: node.cell_free_kib(cell) // PAGE_KIB if size == PAGE_KIB else node.huge_pages.get((cell, size), 0)
-                    for size in sizes
-                }
-                for cell in node.cells(cells)
-            }
+            return {cell: {size: _free_pages(node, cell, size) for size in sizes} for cell in node.cells(cells)}
 
     @hookimpl
     def allocate_pages(
@@ -166,7 +160,7 @@ class HostOperations:
     ) -> DomainCapabilities:
         from polyvisor_test.hostdocuments import guest_capabilities
 
-        return guest_capabilities(emulator, arch, machine, domain_type)
+        return guest_capabilities(session.node.host, emulator, arch, machine, domain_type)
 
     @hookimpl
     def cpu_models(self, session: TestSession, arch: str) -> list[str]:
@@ -181,7 +175,12 @@ CPU_SHARES = tuple(SECOND * part // 100 for part in (5, 15, 78, 1, 1))
 
 def _require_page_size(size: int, *known: int) -> None:
     if size not in known:
-        raise InvalidArgument(f"the host has no pages of {size} KiB", hint=f"sizes are {', '.join(map(str, known))} KiB")
+        sizes = ", ".join(map(str, known))
+        raise InvalidArgument(f"the host has no pages of {size} KiB", hint=f"sizes are {sizes} KiB")
+
+
+def _free_pages(node: Node, cell: int, size: int) -> int:
+    return node.cell_free_kib(cell) // PAGE_KIB if size == PAGE_KIB else node.huge_pages.get((cell, size), 0)
 
 
 def _reserve(node: Node, cell: int, size: int, count: int, add: bool) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,7 +51,8 @@ def write_image(path: Path, guest: SavedGuest) -> None:
 
 def read_image(path: Path) -> SavedGuest:
     """Read the file; raises NotFound when there is none, StateError when it is not one of ours."""
-    from polyvisor import model
+    from polyvisor.documents import read
+    from polyvisor.model.domain import Domain
     from polyvisor_test.documents import EXTENSIONS
 
     try:
@@ -63,7 +65,7 @@ def read_image(path: Path) -> SavedGuest:
         raise StateError(f"{path} is no guest that the test driver saved", target=str(path))
     try:
         facts = json.loads(content[len(HEADER) :])
-        config = model.parse("domain", facts["domain"], contributions=EXTENSIONS)
+        config = read(facts["domain"], Domain, contributions=EXTENSIONS)
         return SavedGuest(config, bool(facts["paused"]), int(facts["seconds"]))
     except (ValueError, KeyError, TypeError) as error:
         raise StateError(f"the saved guest {path} is damaged: {error}", target=str(path)) from error
@@ -83,7 +85,7 @@ def write_dump(path: Path, size: int) -> None:
 
 def require_same_guest(old: Domain, new: Domain) -> None:
     """Raise UnsupportedConfiguration if a running guest would notice the change from ``old`` to ``new``."""
-    facts = {
+    facts: dict[str, Callable[[Domain], object]] = {
         "uuid": lambda domain: str(domain.uuid),
         "name": lambda domain: domain.name,
         "memory": lambda domain: domain.memory_kib,

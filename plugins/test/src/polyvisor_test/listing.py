@@ -63,8 +63,9 @@ class ListingOperations:
             for machine in session.node.machines.values():
                 if machine.name == name or machine.uuid == uuid or (id is not None and machine.id == id):
                     return machine.ref
-        asked = next(f"{key} {value}" for key, value in (("name", name), ("UUID", uuid), ("id", id)) if value is not None)
-        raise NoSuchDomain(f"there is no domain with {asked}")
+        asked = {"name": name, "UUID": uuid, "id": id}
+        said = " and ".join(f"{key} {value}" for key, value in asked.items() if value is not None)
+        raise NoSuchDomain(f"there is no domain with {said or 'no name'}")
 
     @hookimpl
     def domain_state(self, session: TestSession, domain: DomainRef) -> StateInfo:
@@ -105,7 +106,8 @@ class ListingOperations:
         self, session: TestSession, domain: DomainRef, *, deprecation: bool = True, tainting: bool = True
     ) -> list[str]:
         with session.machine(domain) as machine:
-            return [*(_deprecations(machine.config) if deprecation else ()), *(_taints(machine.config) if tainting else ())]
+            config = machine.config
+            return [*(_deprecations(config) if deprecation else ()), *(_taints(config) if tainting else ())]
 
 
 def _rows(machines: Iterable[Machine], node: Node, columns: Collection[Column]) -> list[DomainRow]:

@@ -32,6 +32,9 @@ AGENT_CHANNEL = "org.qemu.guest_agent.0"
 CAPACITY = 10 * 1024**3
 """Bytes of every disk until it is resized."""
 
+OFF = StateInfo(DomainState.SHUT_OFF)
+"""The state of a guest that was never started."""
+
 
 @dataclass(slots=True)
 class Machine:
@@ -47,7 +50,7 @@ class Machine:
     stored: Domain | None = None
     live: Domain | None = None
     id: int | None = None
-    state: StateInfo = StateInfo(DomainState.SHUT_OFF)
+    state: StateInfo = OFF
     autostart: bool = False
     autostart_once: bool = False
     updated: bool = False

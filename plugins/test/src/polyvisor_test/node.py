@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 from uuid import UUID
 
 from polyvisor.errors import AlreadyExists, InvalidArgument, NoSuchDomain
@@ -30,6 +31,11 @@ class HostDescription:
     cores: int = 2
     threads: int = 2
     active: int = 16
+
+    @property
+    def arch(self) -> Literal["i686", "x86_64"]:
+        """Architecture of guests that name none: the host's own, if its model is one."""
+        return "x86_64" if self.model == "x86_64" else "i686"
 
     @property
     def cpus(self) -> int:

@@ -141,9 +141,9 @@ def _add_domain(node: Node, tree: Any) -> None:
     from polyvisor_test.documents import EXTENSIONS, RUN_STATES, HasManagedSave, RunState, TransientDomain
 
     config = documents.read(tree, Domain, contributions=EXTENSIONS)
-    said = {type(extension): extension for extension in config.extensions if isinstance(extension, EXTENSIONS)}
-    config.extensions = [extension for extension in config.extensions if not isinstance(extension, EXTENSIONS)]
-    number = said[RunState].number if RunState in said else 1
+    said = {type(extension) for extension in config.extensions}
+    number = next((each.number for each in config.extensions if isinstance(each, RunState)), 1)
+    config.extensions = [each for each in config.extensions if not isinstance(each, EXTENSIONS)]
     if number not in RUN_STATES:
         raise InvalidDocument(f"{number} is not the number of a state that domain {config.name!r} could rest in")
     state = RUN_STATES[number]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from polyvisor.errors import InvalidState
+from polyvisor.host.cpulist import format_cpu_list
 from polyvisor.operations.numa import NumaMode, NumaParameters
 from polyvisor.spi import Affect, DomainRef, hookimpl
-from polyvisor_test.cpusets import format_set, parse_set
+from polyvisor_test.cpusets import parse_set
 from polyvisor_test.session import TestSession
 
 MOVABLE = (NumaMode.STRICT, NumaMode.RESTRICTIVE)
@@ -56,5 +57,5 @@ class NumaOperations:
                         )
                     memory.mode = (mode or was).value
                     if nodeset is not None:
-                        memory.nodeset = format_set(nodeset) or None
+                        memory.nodeset = format_cpu_list(nodeset) or None
                     config.numatune.memory = memory

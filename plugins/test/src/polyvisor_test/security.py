@@ -16,6 +16,7 @@ class SecurityOperations:
         """The label of ``<seclabel model='testSecurity'>``, else one made from the guest's id."""
         with session.machine(domain) as machine:
             machine.require_active()
-            written = [label for label in machine.config.seclabels if label.model == SECURITY_MODEL]
-            label = written[0].label if written and written[0].label else f"guest:{machine.id}"
+            ours = [label for label in machine.config.seclabels if label.model == SECURITY_MODEL]
+            written = [getattr(label, "label", None) for label in ours]
+            label = next(filter(None, written), f"guest:{machine.id}")
             return [SecurityLabel(SECURITY_MODEL, label, enforcing=True)]

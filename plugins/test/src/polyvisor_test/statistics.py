@@ -112,7 +112,7 @@ class StatisticsOperations:
     ) -> dict[str, bool]:
         with session.machine(domain) as machine:
             perf = machine.reading(affect).perf
-            counted = {event.name: event.enabled for event in perf.events} if perf else {}
+            counted: dict[str, bool] = {event.name: event.enabled for event in perf.events} if perf else {}
             return {name: counted.get(name, False) for name in figures.perf_event_names()}
 
     @hookimpl
@@ -138,8 +138,10 @@ class StatisticsOperations:
             found = find_disk(machine.config, disk)
             _require_medium(machine, found)
             end = machine.capacity(found)
-            if not (0 <= offset and 0 <= size <= MAX_PEEK and offset + size <= end):
-                raise InvalidArgument(f"{size} bytes at {offset} are not at most {MAX_PEEK} bytes within the disk's {end}")
+            if offset < 0 or not 0 <= size <= MAX_PEEK or offset + size > end:
+                raise InvalidArgument(
+                    f"{size} bytes at {offset} are not within the disk's {end}", hint=f"at most {MAX_PEEK} at a time"
+                )
             return bytes(size)
 
 

@@ -57,7 +57,7 @@ class Tree(Generic[Record]):
         return name
 
     def below(self, name: str | None, *, descendants: bool = False) -> list[Record]:
-        """What hangs on ``name`` (None: on nothing), by name; with ``descendants`` each followed by what hangs on it."""
+        """What hangs on ``name`` (None: on nothing), by name; with ``descendants`` each before what hangs on it."""
         found = []
         for record in sorted((r for r in self._records.values() if r.parent == name), key=lambda r: r.name):
             found.append(record)

@@ -127,17 +127,19 @@ class TuningOperations:
     def remove_throttle_group(
         self, session: TestSession, domain: DomainRef, group: str, *, affect: Affect = Affect.CURRENT
     ) -> None:
+        from polyvisor.model.domain.tuning import ThrottleGroups
+
         with session.machine(domain) as machine, machine.changing(affect) as configs:
             for config in configs:
-                groups = config.throttlegroups.groups if config.throttlegroups else []
-                left = [known for known in groups if known.group_name != group]
-                if len(left) == len(groups):
+                known = config.throttlegroups.groups if config.throttlegroups else []
+                left = [other for other in known if other.group_name != group]
+                if len(left) == len(known):
                     raise NoSuchDevice(f"{machine.ref} has no throttle group {group!r}", target=str(machine.ref))
                 for disk in devices_of(config).disks:
                     filters = disk.throttlefilters.filters if disk.throttlefilters else []
                     if any(used.group == group for used in filters):
                         raise InvalidState(f"disk {disk.target.dev} uses the throttle group {group!r}")
-                config.throttlegroups = config.throttlegroups.replace(groups=left) if left else None
+                config.throttlegroups = ThrottleGroups(groups=left) if left else None
 
     @hookimpl
     def set_block_threshold(self, session: TestSession, domain: DomainRef, disk: str, threshold: int) -> None:
@@ -225,8 +227,9 @@ def _blkio_change(name: str, value: int | str) -> dict[str, int]:
         return {"": int(value)}
     parts = str(value).split(",") if value else []
     paths, numbers = parts[::2], parts[1::2]
-    if len(paths) != len(numbers) or not all(n.isdigit() for n in numbers) or not all(p.startswith("/") for p in paths):
-        raise InvalidArgument(f"{value!r} is no list of devices and values for {name}", hint="/dev/sda,500,/dev/sdb,200")
+    paired = len(paths) == len(numbers)
+    if not paired or not all(path.startswith("/") for path in paths) or not all(map(str.isdigit, numbers)):
+        raise InvalidArgument(f"{value!r} is no list of devices and values for {name}", hint="/dev/sda,500,/dev/sdb,20")
     change = {path: int(number) for path, number in zip(paths, numbers, strict=True)}
     if name == "device_weight" and any(weight and weight not in WEIGHT for weight in change.values()):
         raise InvalidArgument(f"weights are from {WEIGHT[0]} to {WEIGHT[-1]}, or 0 for none")

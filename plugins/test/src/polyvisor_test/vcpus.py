@@ -6,10 +6,11 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from polyvisor.errors import AlreadyExists, InvalidArgument, InvalidState, NoSuchDevice
+from polyvisor.host.cpulist import format_cpu_list
 from polyvisor.operations.records import Parameters
 from polyvisor.operations.vcpus import IOTHREAD_PARAMETERS, IOThreadInfo, Scheduler, VcpuInfo, VcpuState
 from polyvisor.spi import Affect, DomainRef, DomainState, Event, EventKind, hookimpl
-from polyvisor_test.cpusets import format_set, parse_set
+from polyvisor_test.cpusets import parse_set
 from polyvisor_test.finding import devices_of
 from polyvisor_test.machine import Machine
 from polyvisor_test.processors import iothreads, plugged, vcpu_of
@@ -113,7 +114,8 @@ class VcpuOperations:
             used = machine.vitals.seconds(session.node.tick()) * VCPU_LOAD
             affinity = _affinities(session, machine.live)
             working = machine.state.state is DomainState.RUNNING
-            return [_vcpu(number, used, cpus, working) for number, cpus in affinity.items() if number in plugged(machine.live)]
+            there = plugged(machine.live)
+            return [_vcpu(number, used, cpus, working) for number, cpus in affinity.items() if number in there]
 
     @hookimpl
     def vcpu_pins(
@@ -175,7 +177,8 @@ class VcpuOperations:
     ) -> list[IOThreadInfo]:
         with session.machine(domain) as machine:
             config = machine.reading(affect)
-            pins = {pin.iothread: parse_set(pin.cpuset) for pin in config.cputune.iothread_pins} if config.cputune else {}
+            pinned = config.cputune.iothread_pins if config.cputune else []
+            pins = {pin.iothread: parse_set(pin.cpuset) for pin in pinned}
             return [IOThreadInfo(thread.id, pins.get(thread.id, _all_cpus(session))) for thread in iothreads(config)]
 
     @hookimpl
@@ -333,7 +336,7 @@ def _set_plugged(config: Domain, numbers: frozenset[int]) -> None:
         config.vcpus = None
     else:
         config.vcpus = Vcpus(
-            vcpus=[VcpuElement(id=number, enabled=number in numbers, hotpluggable=number > 0) for number in range(count)]
+            vcpus=[VcpuElement(id=each, enabled=each in numbers, hotpluggable=each > 0) for each in range(count)]
         )
 
 
@@ -396,13 +399,13 @@ def _pin(
         raise InvalidArgument(f"the host has no CPU {min(unknown)}", hint=f"0 to {session.node.host.cpus - 1}")
     if cpus is not None and not cpus:
         raise InvalidArgument("no host CPU is left to run on", hint="pass None to take the pinning away")
-    cpuset = None if cpus is None else format_set(cpus)
+    cpuset = None if cpus is None else format_cpu_list(cpus)
     with session.machine(domain) as machine:
         with machine.changing(affect) as configs:
             for config in configs:
                 pin(config, _tune(config), cpuset)
         if "live" in machine.affected(affect):
-            allowed = cpuset or format_set(_all_cpus(session))
+            allowed = cpuset or format_cpu_list(_all_cpus(session))
             session.events(Event(EventKind.TUNABLE, machine.ref, data={tunable: allowed}))
 
 
