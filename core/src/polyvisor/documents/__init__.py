@@ -34,19 +34,16 @@ from polyvisor.documents.fields import (
     values,
 )
 from polyvisor.documents.verbatim import Verbatim
-from polyvisor.documents.writer import write
 from polyvisor.errors import InvalidDocument
 
 if TYPE_CHECKING:
-    from lxml import etree
-
-    Source = bytes | str | etree._Element
+    from lxml.etree import RelaxNG, _Element
 
 Root = TypeVar("Root", bound=Element)
 
 
 def read(
-    xml: Source, root: type[Root], *, contributions: Iterable[type[Element]] = (), trusted: bool = False
+    xml: bytes | str | _Element, root: type[Root], *, contributions: Iterable[type[Element]] = (), trusted: bool = False
 ) -> Root:
     """The document as an Element of class ``root``.
 
@@ -63,23 +60,36 @@ def read(
             raise Misfit(tree.tag)
         made = read_element(tree, root, extension_table(root, contributions))
     except Misfit as misfit:
-        raise _invalid(tree, root, contributions, str(misfit)) from misfit
+        raise _invalid(root, _explained(tree, root, contributions, str(misfit))) from misfit
     assert isinstance(made, root)
     return made
 
 
-def check(xml: Source, root: type[Element], *, contributions: Iterable[type[Element]] = ()) -> None:
+def write(root: Element, *, live: bool = True, secure: bool = False, pretty: bool = True) -> str:
+    """The canonical document of an Element: declaration order, two spaces a level, single quotes.
+
+    ``live``: with the fields that only running objects have; ``secure``: with passwords and keys; ``pretty``: an
+    element a line. Raises InvalidArgument for a value that its field cannot have."""
+    from polyvisor.documents.writer import write as written
+
+    return written(root, live=live, secure=secure, pretty=pretty)
+
+
+def check(xml: bytes | str | _Element, root: type[Element], *, contributions: Iterable[type[Element]] = ()) -> None:
     """Raise InvalidDocument, with every fault, unless the document is valid."""
     _check(_tree(xml), root, tuple(contributions))
 
 
-def diagnose(xml: Source, root: type[Element], *, contributions: Iterable[type[Element]] = ()) -> list[Fault]:
+def diagnose(
+    xml: bytes | str | _Element, root: type[Element], *, contributions: Iterable[type[Element]] = ()
+) -> list[Fault]:
     """Every fault of a document, in the order in which to mend them; empty when it is valid."""
+    contributions = tuple(contributions)
     try:
-        check(xml, root, contributions=contributions)
+        tree = _tree(xml)
     except InvalidDocument as error:
-        return list(error.faults)
-    return []
+        return [fault for fault in error.faults if isinstance(fault, Fault)]
+    return _faults(tree, root, contributions)
 
 
 def relaxng(root: type[Element], contributions: Iterable[type[Element]] = ()) -> bytes:
@@ -96,14 +106,14 @@ def xsd(root: type[Element], contributions: Iterable[type[Element]] = ()) -> byt
     return emit(root, tuple(contributions))
 
 
-def gate(root: type[Element], contributions: Iterable[type[Element]] = ()) -> etree.RelaxNG:
+def gate(root: type[Element], contributions: Iterable[type[Element]] = ()) -> RelaxNG:
     """The compiled grammar: the committed one where there is one."""
     from polyvisor.documents.gates import gate as compiled
 
     return compiled(root, contributions)
 
 
-def _tree(xml: Source) -> etree._Element:
+def _tree(xml: bytes | str | _Element) -> _Element:
     if not isinstance(xml, bytes | str):
         return xml
     from polyvisor.documents.parsing import parse
@@ -111,19 +121,29 @@ def _tree(xml: Source) -> etree._Element:
     return parse(xml)
 
 
-def _check(tree: etree._Element, root: type[Element], contributions: tuple[type[Element], ...]) -> None:
+def _check(tree: _Element, root: type[Element], contributions: tuple[type[Element], ...]) -> None:
+    if faults := _faults(tree, root, contributions):
+        raise _invalid(root, faults)
+
+
+def _faults(tree: _Element, root: type[Element], contributions: tuple[type[Element], ...]) -> list[Fault]:
+    """What the gate refuses, explained."""
     validator = gate(root, contributions)
-    if not validator.validate(tree):
-        last = validator.error_log.last_error
-        raise _invalid(tree, root, contributions, last.message if last is not None else "")
+    if validator.validate(tree):
+        return []
+    last = validator.error_log.last_error
+    return _explained(tree, root, contributions, last.message if last is not None else "the grammar refuses it")
 
 
-def _invalid(
-    tree: etree._Element, root: type[Element], contributions: tuple[type[Element], ...], reason: str
-) -> InvalidDocument:
+def _explained(
+    tree: _Element, root: type[Element], contributions: tuple[type[Element], ...], reason: str
+) -> list[Fault]:
     from polyvisor.documents.diagnosis import explain
 
-    faults = explain(tree, root, contributions) or [Fault(f"/{root.tag}", tree.sourceline, f"not valid: {reason}")]
+    return explain(tree, root, contributions) or [Fault(f"/{root.tag}", tree.sourceline, f"not valid: {reason}")]
+
+
+def _invalid(root: type[Element], faults: list[Fault]) -> InvalidDocument:
     return InvalidDocument(f"the <{root.tag}> document is not valid", faults=faults)
 
 

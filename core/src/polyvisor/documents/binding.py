@@ -83,11 +83,13 @@ class Bound:
     def tags(self) -> tuple[str, ...]:
         """Every qualified tag that may stand for this field."""
         every = [self.targets, *self.cases.values()]
-        return tuple(dict.fromkeys(target.tag for targets in every for target in targets)) or ((self.xml,) if self.xml else ())
+        return tuple(dict.fromkeys(target.tag for targets in every for target in targets)) or (
+            (self.xml,) if self.xml else ()
+        )
 
     def text(self, value: Any) -> str | None:
         """The XML text of a value, None for None."""
-        if value is None or isinstance(value, str) and not isinstance(value, Enum):
+        if value is None or (isinstance(value, str) and not isinstance(value, Enum)):
             return value
         return str(value) if self.datatype is None else self.datatype.format(value)
 
@@ -216,7 +218,9 @@ def keys_of(cls: type[Element]) -> tuple[Key, ...]:
         return ()
     claimed = {key for variant in family.declaration.variants for key in keys_of(variant)}
     (only,) = discriminators
-    possible: list[str | None] = list(only.datatype.values()) if only.datatype is not None and only.datatype.listed else []
+    possible: list[str | None] = (
+        list(only.datatype.values()) if only.datatype is not None and only.datatype.listed else []
+    )
     if only.default is None and not only.required:
         possible.append(None)
     return tuple((value,) for value in possible if (value,) not in claimed)
@@ -312,7 +316,9 @@ def _targets(plain: tuple[Any, ...], name: str | None, where: str) -> tuple[Targ
     targets = []
     for tag, classes in by_tag.items():
         if len(classes) > 1 and len({family_of(cls) for cls in classes}) > 1:
-            raise TypeError(f"{where}: {', '.join(cls.__name__ for cls in classes)} are all <{tag}>; use by= and cases=")
+            raise TypeError(
+                f"{where}: {', '.join(cls.__name__ for cls in classes)} are all <{tag}>; use by= and cases="
+            )
         targets.append(Target(tag, tuple(classes)))
     return tuple(targets)
 

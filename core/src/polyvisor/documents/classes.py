@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeGuard, TypeVar
 
 from polyvisor.documents.fields import Field, Rule
 
@@ -160,7 +160,11 @@ def variant(*keys: Any, rules: Iterable[Rule] = ()) -> Callable[[E], E]:
             raise TypeError(f"{cls.__name__} is a variant of nothing: no base is declared with @element(tag, by=...)")
         above: Declaration = family.declaration
         declaration = Declaration(
-            above.tag, namespace=above.namespace, prefix=above.prefix, rules=(*above.rules, *rules), extends=above.extends
+            above.tag,
+            namespace=above.namespace,
+            prefix=above.prefix,
+            rules=(*above.rules, *rules),
+            extends=above.extends,
         )
         declaration.family = family
         declaration.keys = tuple(key if isinstance(key, tuple) else (key,) for key in keys)
@@ -171,7 +175,7 @@ def variant(*keys: Any, rules: Iterable[Rule] = ()) -> Callable[[E], E]:
     return bind
 
 
-def _is_family(base: type) -> bool:
+def _is_family(base: type) -> TypeGuard[type[Element]]:
     declaration: Declaration | None = base.__dict__.get("declaration")
     return declaration is not None and bool(declaration.by)
 

@@ -108,7 +108,11 @@ def _cases(
         if keys and tuple([seen[on] for on in by]) not in keys:
             continue
         forbidden = [bound for bound in deciding if not holds(bound, seen)]
-        if any((seen[bound] is None) != (bound in forbidden) for bound in deciding if bound in forbidden or not _optional(bound)):
+        if any(
+            (seen[bound] is None) != (bound in forbidden)
+            for bound in deciding
+            if bound in forbidden or not _optional(bound)
+        ):
             continue
         allowed = tuple((bound, targets(bound, seen)) for bound in decided if holds(bound, seen))
         signature = (
@@ -161,8 +165,4 @@ def _boxes(combinations: list[Key]) -> list[tuple[Values, ...]]:
     alike: dict[frozenset[Key], list[str | None]] = {}
     for first, tails in rests.items():
         alike.setdefault(frozenset(tails), []).append(first)
-    return [
-        (frozenset(firsts), *box)
-        for firsts in alike.values()
-        for box in _boxes(rests[firsts[0]])
-    ]
+    return [(frozenset(firsts), *box) for firsts in alike.values() for box in _boxes(rests[firsts[0]])]

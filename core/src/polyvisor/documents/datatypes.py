@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import Any, Literal, get_args, get_origin
 
-from polyvisor import units
 from polyvisor.errors import InvalidArgument
 
 INTEGER_PATTERN = r"[+\-]?[0-9]+"
@@ -205,7 +204,7 @@ def number(name: str, minimum: int, maximum: int | None = None, *, base: str = "
 
 
 def either(*members: Datatype, name: str = "") -> Datatype:
-    """What any of the members accepts; the first that accepts a text reads it, the first that can write a value does."""
+    """What any of the members accepts; the first that accepts a text reads it, the first that can writes it."""
 
     def parse(text: str) -> Any:
         return next(member for member in members if member.accepts(text)).parse(text)
@@ -223,7 +222,9 @@ def either(*members: Datatype, name: str = "") -> Datatype:
     return Datatype(name or " | ".join(member.name for member in members), members=members, parse=parse, format=form)
 
 
-def hexadecimal(digits: int, *, width: int | None = None, pattern: str | None = None, maximum: int | None = None) -> Datatype:
+def hexadecimal(
+    digits: int, *, width: int | None = None, pattern: str | None = None, maximum: int | None = None
+) -> Datatype:
     """Numbers written ``0x001f`` (``width`` digits, all of them unless said otherwise); decimal is read too.
 
     ``pattern`` and ``maximum`` narrow it: ``hexadecimal(2, pattern="[01]?[0-9a-fA-F]", maximum=31)``."""
@@ -299,7 +300,9 @@ UUID = _pattern(
     "a UUID such as 6695eb01-f6a4-8304-79aa-97f2502e193f",
     _uuid,
 )
-MAC = _pattern("MAC address", "[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}", "a MAC address such as 52:54:00:12:34:56", str.lower)
+MAC = _pattern(
+    "MAC address", "[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}", "a MAC address such as 52:54:00:12:34:56", str.lower
+)
 CPUSET = _pattern("CPU set", rf"{_CPUS}(,{_CPUS})*", "CPU numbers and ranges such as 0-3,8,^2")
 ABSPATH = _pattern("absolute path", "/[^\\n\\r]*", "an absolute path")
 IPV4 = _pattern("IPv4 address", _V4, "an IPv4 address such as 192.168.122.1")
@@ -323,7 +326,7 @@ def by_python_type(annotation: Any) -> Datatype:
     if isinstance(annotation, type):
         if issubclass(annotation, Enum):
             return enum(annotation)
-        for python, datatype in ((bool, BOOL), (units.Size, UINT64), (int, INT), (float, DECIMAL), (str, STRING)):
+        for python, datatype in ((bool, BOOL), (int, INT), (float, DECIMAL), (str, STRING)):
             if issubclass(annotation, python):
                 return datatype
     raise TypeError(f"no datatype goes with {annotation!r}; name one, as in attribute(dt.UINT16)")

@@ -49,7 +49,9 @@ class _Walk:
         self.places = Places(root, contributions)
         self.faults: list[Fault] = []
 
-    def report(self, node: _Element, message: str, *, at: str = "", expected: Iterable[str] = (), **more: str | None) -> None:
+    def report(
+        self, node: _Element, message: str, *, at: str = "", expected: Iterable[str] = (), **more: str | None
+    ) -> None:
         self.faults.append(Fault(path_of(node) + at, node.sourceline, message, expected=tuple(expected), **more))
         if len(self.faults) >= MAX_FAULTS:
             raise _Enough
@@ -62,7 +64,9 @@ class _Walk:
         wanted, found = local(target.tag), local(node.tag)
         near = wanted if nearest(found, [wanted]) else None
         if found == wanted:
-            self.report(node, f"<{found}> is in namespace {namespace(node.tag)!r}", found=node.tag, expected=("no namespace",))
+            self.report(
+                node, f"<{found}> is in namespace {namespace(node.tag)!r}", found=node.tag, expected=("no namespace",)
+            )
         else:
             self.report(node, f"the document is a <{found}>", found=found, expected=(f"<{wanted}>",), nearest=near)
 
@@ -141,7 +145,11 @@ class _ElementWalk:
         elif not holds(bound, self.seen):
             self.unsure.add(bound)
             self.walk.report(
-                self.node, f"attribute '{bound.xml}' is not allowed {self.beside(bound)}", at=at, found=raw, expected=wanted(bound)
+                self.node,
+                f"attribute '{bound.xml}' is not allowed {self.beside(bound)}",
+                at=at,
+                found=raw,
+                expected=wanted(bound),
             )
             return
         if bound.datatype is not None and not bound.datatype.accepts(raw):
@@ -150,14 +158,18 @@ class _ElementWalk:
 
     def unknown_attribute(self, name: str) -> None:
         allowed = [
-            bound.xml for bound in self.spec.attributes.values() if bound.xml not in self.node.attrib and holds(bound, self.seen)
+            bound.xml
+            for bound in self.spec.attributes.values()
+            if bound.xml not in self.node.attrib and holds(bound, self.seen)
         ]
         near = nearest(name, allowed)
         if near is not None:
             self.guessed.add(near)
         tag = local(self.node.tag)
         message = f"unknown attribute '{name}'" if allowed else f"unknown attribute '{name}'; <{tag}> takes no other"
-        self.walk.report(self.node, message, at=f"/@{name}", found=name, expected=_few(_quoted(allowed), near), nearest=near)
+        self.walk.report(
+            self.node, message, at=f"/@{name}", found=name, expected=_few(_quoted(allowed), near), nearest=near
+        )
 
     def text(self, bound: Bound) -> None:
         text = self.node.text or ""
@@ -201,7 +213,9 @@ class _ElementWalk:
             return
         if count > bound.maximum:
             times = "once" if bound.maximum == 1 else f"{bound.maximum} times"
-            self.walk.report(child, f"duplicate <{local(child.tag)}>: it may stand only {times}", found=local(child.tag))
+            self.walk.report(
+                child, f"duplicate <{local(child.tag)}>: it may stand only {times}", found=local(child.tag)
+            )
         if bound.kind in (f.CHILD, f.CHILDREN):
             self.nested(child, bound)
         else:
@@ -215,7 +229,9 @@ class _ElementWalk:
         else:
             shown = " and ".join(f"{on.xml}='{self.seen[on]}'" for on in bound.by)
             names = [f"<{local(target.tag)}>" for target in possible]
-            self.walk.report(child, f"<{local(child.tag)}> is not allowed with {shown}", found=local(child.tag), expected=names)
+            self.walk.report(
+                child, f"<{local(child.tag)}> is not allowed with {shown}", found=local(child.tag), expected=names
+            )
 
     def no_field(self, child: _Element) -> None:
         """A child that no field of this element stands for."""
@@ -247,7 +263,10 @@ class _ElementWalk:
             return
         if near is not None:
             self.guessed.add(near)
-        message = f"unknown element <{tag}>" if allowed else f"<{tag}> is not allowed: <{here}> takes no {'other ' if self.spec.elements else ''}elements"
+        other = "other " if self.spec.elements else ""
+        message = (
+            f"unknown element <{tag}>" if allowed else f"unknown element <{tag}>; <{here}> takes no {other}elements"
+        )
         names = [f"<{local(name)}>" for name in allowed]
         self.walk.report(child, message, found=tag, expected=_few(names, near and f"<{near}>"), nearest=near)
 
@@ -257,7 +276,9 @@ class _ElementWalk:
             message = f"<{shown_name(child)}> does not belong in <{local(self.node.tag)}>"
         elif any(namespace(name) == owner for name in self.walk.places.parents):
             names = [local(name) for name in self.walk.places.parents if namespace(name) == owner]
-            self.walk.report(child, f"unknown element <{shown_name(child)}>", found=tag, nearest=nearest(tag, names), expected=names)
+            self.walk.report(
+                child, f"unknown element <{shown_name(child)}>", found=tag, nearest=nearest(tag, names), expected=names
+            )
             return
         else:
             message = f"namespace {owner!r} of <{tag}> belongs to no installed driver"
@@ -310,7 +331,9 @@ class _ElementWalk:
         chosen = [entry for entry in entries if any(self.counts.get(bound) for bound in entry)]
         if len(chosen) > 1:
             rivals = [next(bound for bound in entry if self.counts.get(bound)) for entry in chosen]
-            self.walk.report(self.node, f"{_and(_name(bound) for bound in rivals)} exclude one another", found=_name(rivals[1]))
+            self.walk.report(
+                self.node, f"{_and(_name(bound) for bound in rivals)} exclude one another", found=_name(rivals[1])
+            )
         elif not chosen and required and any(entries) and not any(self.guess_covers(b) for e in entries for b in e):
             names = [_name(entry[0]) for entry in entries if entry]
             self.walk.report(self.node, f"<{local(self.node.tag)}> needs {_or(names)}", expected=names)
@@ -367,7 +390,9 @@ def wanted(bound: Bound) -> list[str]:
         for on, values in bound.when.items()
     ]
     if bound.by:
-        found += [" and ".join(f"{on.xml}='{value}'" for on, value in zip(bound.by, key, strict=True)) for key in bound.cases]
+        found += [
+            " and ".join(f"{on.xml}='{value}'" for on, value in zip(bound.by, key, strict=True)) for key in bound.cases
+        ]
     return found
 
 

@@ -125,22 +125,24 @@ def children(name: str | None = None, *, min: int = 0, max: int | None = None, *
     return Field(CHILDREN, name=name, minimum=min, maximum=max, **options)
 
 
-def value(datatype: Datatype | type | None = None, *, tag: str | None = None, **options: Any) -> Any:
-    """A child element that holds only text: ``<serial>WD-1234</serial>``."""
-    return Field(VALUE, datatype=datatype, **({"name": tag} if tag else {}), **options)
+def value(
+    datatype: Datatype | type | None = None, *, tag: str | None = None, name: str | None = None, **options: Any
+) -> Any:
+    """A child element that holds only text: ``<serial>WD-1234</serial>``; ``tag`` and ``name`` both name it."""
+    return Field(VALUE, datatype=datatype, name=tag or name, **options)
 
 
 def values(
     datatype: Datatype | type | None = None,
     *,
     tag: str | None = None,
+    name: str | None = None,
     min: int = 0,
     max: int | None = None,
     **options: Any,
 ) -> Any:
     """A text-only child element that repeats; reads as a list."""
-    names = {"name": tag} if tag else {}
-    return Field(VALUES, datatype=datatype, minimum=min, maximum=max, **names, **options)
+    return Field(VALUES, datatype=datatype, name=tag or name, minimum=min, maximum=max, **options)
 
 
 def flag(name: str | None = None, **options: Any) -> Any:

@@ -60,7 +60,7 @@ def merge(committed: bytes, root: type[Element], contributions: Sequence[type[El
 
 def _serialised(tree: etree._Element) -> bytes:
     etree.indent(tree, "  ")
-    return etree.tostring(tree, encoding="UTF-8", xml_declaration=True) + b"\n"
+    return bytes(etree.tostring(tree, encoding="UTF-8", xml_declaration=True)) + b"\n"
 
 
 def _contribute(tree: etree._Element, root: type[Element], contributions: Sequence[type[Element]]) -> None:
@@ -176,7 +176,9 @@ class _Grammar:
             if present:
                 ruled.update(present)
                 lists.append(
-                    self._together(present, fields) if isinstance(rule, f.Together) else self._one_of(spec, rule, fields)
+                    self._together(present, fields)
+                    if isinstance(rule, f.Together)
+                    else self._one_of(spec, rule, fields)
                 )
         plain = [self._field(spec, bound, targets) for bound, targets in fields.items() if bound not in ruled]
         return [[sum(plain, Content())], *lists]

@@ -15,7 +15,7 @@ from polyvisor.documents.faults import Fault
 from polyvisor.errors import InvalidDocument
 
 if TYPE_CHECKING:
-    from lxml.etree import XPath, XMLParser, _Element
+    from lxml.etree import XMLParser, XPath, _Element
 
 MAX_SIZE = 16 * 1024 * 1024
 """Bytes of the largest document that is looked at."""

@@ -38,9 +38,7 @@ class _Plan:
         self.defaults = spec.defaults
         self.lists = spec.lists
         self.factories = spec.factories
-        self.attributes = {
-            name: (bound.attr, _parse_of(bound.datatype)) for name, bound in spec.attributes.items()
-        }
+        self.attributes = {name: (bound.attr, _parse_of(bound.datatype)) for name, bound in spec.attributes.items()}
         self.elements = {tag: _store(bound) for tag, bound in spec.elements.items()}
         self.text = spec.text.attr if spec.text else None
         self.text_parse = _parse_of(spec.text.datatype) if spec.text else None
@@ -49,9 +47,7 @@ class _Plan:
 
 def extension_table(root: type[Element], contributions: Iterable[type[Element]]) -> Extensions:
     """Where each contributed class may stand: in the element it extends, the root when it names none."""
-    return {
-        (cls.declaration.extends or root.declaration.tag, cls.declaration.qualified): cls for cls in contributions
-    }
+    return {(cls.declaration.extends or root.declaration.tag, cls.declaration.qualified): cls for cls in contributions}
 
 
 def read_element(node: _Element, cls: type[Element], extensions: Extensions) -> Element:
@@ -72,7 +68,9 @@ def read_element(node: _Element, cls: type[Element], extensions: Extensions) -> 
             if store is not None:
                 store(child, state, node, extensions)
             elif plan.extensions is not None:
-                state[plan.extensions].append(read_element(child, extensions[spec.declaration.tag, child.tag], extensions))
+                state[plan.extensions].append(
+                    read_element(child, extensions[spec.declaration.tag, child.tag], extensions)
+                )
             else:
                 raise Misfit(child.tag)
         if plan.text is not None:

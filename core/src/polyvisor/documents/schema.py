@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from itertools import product
 
 from lxml import etree
+from lxml.etree import _Element as Node
 
 from polyvisor.documents import fields as f
 from polyvisor.documents.binding import Bound, Key, Spec, Target, discriminators_of, family_of
@@ -21,7 +22,6 @@ from polyvisor.documents.datatypes import DECIMAL_PATTERN, INTEGER_PATTERN, Data
 
 XS = "http://www.w3.org/2001/XMLSchema"
 
-_Node = etree._Element
 Fields = dict[Bound, tuple[Target, ...]]
 Alternatives = list[tuple[str, str]]
 """(Test on the element's own attributes, type) in order; an empty test is always true."""
@@ -35,7 +35,7 @@ def emit(root: type[Element], contributions: Sequence[type[Element]] = ()) -> by
     start = schema.element(Target(spec_of(root).tag, (root,)))
     tree = _x("schema", {"elementFormDefault": "unqualified"}, start, *schema.types.values())
     etree.indent(tree, "  ")
-    return etree.tostring(tree, encoding="UTF-8", xml_declaration=True) + b"\n"
+    return bytes(etree.tostring(tree, encoding="UTF-8", xml_declaration=True)) + b"\n"
 
 
 class _Schema:
@@ -44,7 +44,7 @@ class _Schema:
     def __init__(self, root: type[Element], contributions: Sequence[type[Element]]) -> None:
         self.root = root
         self.contributions = contributions
-        self.types: dict[str, _Node] = {}
+        self.types: dict[str, Node] = {}
         self._names: dict[object, str] = {}
         self._alternatives: dict[object, Alternatives] = {}
 
@@ -59,7 +59,7 @@ class _Schema:
 
     # -- elements -------------------------------------------------------------------------------------
 
-    def element(self, target: Target, least: int = 1, most: int | None = 1) -> _Node:
+    def element(self, target: Target, least: int = 1, most: int | None = 1) -> Node:
         """The declaration of a child element, or of the root."""
         occurs = {} if (least, most) == (1, 1) else _occurs(least, most)
         name = {"name": target.tag.rpartition("}")[2]}
@@ -82,7 +82,9 @@ class _Schema:
         spec = spec_of(cls)
         family = family_of(cls)
         by = tuple(spec.by_name[on.attr] for on in discriminators_of(family)) if family is not None and keys else ()
-        choosing = [part for part in components(spec, keys, by) if keys and set(by) <= part.members or _by_child(part.fields)]
+        choosing = [
+            part for part in components(spec, keys, by) if (keys and set(by) <= part.members) or _by_child(part.fields)
+        ]
         settled = {bound for part in choosing for bound in part.members}
         rest: Fields = {bound: bound.targets for bound in spec.fields if bound not in settled}
         combinations = list(product(*(part.cases for part in choosing)))
@@ -92,30 +94,34 @@ class _Schema:
             found.append((test, self._new_name(cls.__name__)))
         self._alternatives[identity] = found
         for cases, (_, name) in zip(combinations, found, strict=True):
-            fields = {on: () for case in cases for on in case.values if _present(case.values[on])}
+            fields: Fields = {on: () for case in cases for on in case.values if _present(case.values[on])}
             fields |= {bound: targets for case in cases for bound, targets in case.allowed} | rest
-            self.types[name] = self._complex(spec, {bound: fields[bound] for bound in spec.fields if bound in fields}, name)
+            self.types[name] = self._complex(
+                spec, {bound: fields[bound] for bound in spec.fields if bound in fields}, name
+            )
         return found
 
-    def _complex(self, spec: Spec, fields: Fields, name: str) -> _Node:
+    def _complex(self, spec: Spec, fields: Fields, name: str) -> Node:
         attributes = [self._attribute(spec, bound, fields) for bound in fields if bound.kind == f.ATTRIBUTE]
         tests = [_x("assert", {"test": test}) for test in self._assertions(spec, fields)]
         if spec.text is not None:
             base = self._text(spec.text)
         elif any(bound.is_element or bound.kind == f.EXTENSIONS for bound in fields):
-            particles = [particle for bound, targets in fields.items() for particle in self._particles(spec, bound, targets)]
+            particles = [
+                particle for bound, targets in fields.items() for particle in self._particles(spec, bound, targets)
+            ]
             return _x("complexType", {"name": name}, _x("all", {}, *particles), *attributes, *tests)
         else:
             base = self._blank()
         extension = _x("extension", {"base": base}, *attributes, *tests)
         return _x("complexType", {"name": name}, _x("simpleContent", {}, extension))
 
-    def _attribute(self, spec: Spec, bound: Bound, fields: Fields) -> _Node:
+    def _attribute(self, spec: Spec, bound: Bound, fields: Fields) -> Node:
         assert bound.datatype is not None
         use = {"use": "required"} if bound.minimum and not _asserted(spec, bound, fields) else {}
         return _x("attribute", {"name": bound.xml, "type": self._simple(bound.datatype)} | use)
 
-    def _particles(self, spec: Spec, bound: Bound, targets: tuple[Target, ...]) -> list[_Node]:
+    def _particles(self, spec: Spec, bound: Bound, targets: tuple[Target, ...]) -> list[Node]:
         if bound.kind == f.EXTENSIONS:
             return self._admitted(spec)
         if not bound.is_element:
@@ -133,7 +139,7 @@ class _Schema:
         held = self._blank() if bound.datatype is None else self._simple(bound.datatype)
         return [_x("element", named | {"type": held})]
 
-    def _admitted(self, spec: Spec) -> list[_Node]:
+    def _admitted(self, spec: Spec) -> list[Node]:
         here = spec.declaration.tag
         owners = [
             cls.declaration.namespace or "##local"
@@ -169,13 +175,15 @@ class _Schema:
         held = self._simple(bound.datatype)
         if bound.required or bound.datatype.any_text:
             return held
-        return self._once((held, "or blank"), f"{held}-or-blank", _x("union", {"memberTypes": f"{held} {self._blank()}"}))
+        return self._once(
+            (held, "or blank"), f"{held}-or-blank", _x("union", {"memberTypes": f"{held} {self._blank()}"})
+        )
 
     def _blank(self) -> str:
         blank = _x("restriction", {"base": "xs:string"}, _x("pattern", {"value": "[ \\t\\n\\r]*"}))
         return self._once("blank", "blank", blank)
 
-    def _once(self, identity: object, name: str, body: _Node) -> str:
+    def _once(self, identity: object, name: str, body: Node) -> str:
         if identity not in self._names:
             self._names[identity] = unique = self._new_name(name)
             self.types[unique] = _x("simpleType", {"name": unique}, body)
@@ -223,8 +231,8 @@ def _occurs(least: int, most: int | None) -> dict[str, str]:
     return {"minOccurs": str(least), "maxOccurs": "unbounded" if most is None else str(most)}
 
 
-def _x(tag: str, attributes: dict[str, str] | None = None, *children: _Node) -> _Node:
-    node = etree.Element(f"{{{XS}}}{tag}", attributes or {}, nsmap={"xs": XS})
+def _x(tag: str, attributes: dict[str, str] | None = None, *children: Node) -> Node:
+    node: Node = etree.Element(f"{{{XS}}}{tag}", attributes or {}, nsmap={"xs": XS})
     node.extend(children)
     return node
 

@@ -55,7 +55,7 @@ class Verbatim:
             renamed.extend(list(root))
             root = renamed
         etree.cleanup_namespaces(root, keep_ns_prefixes=[prefix] if prefix else None)
-        text = etree.tostring(root, encoding="unicode", with_tail=False)
+        text = str(etree.tostring(root, encoding="unicode", with_tail=False))
         for index, (owner, _) in enumerate(self.entries):
             if owner == namespace:
                 self.entries[index] = (namespace, text)
@@ -93,4 +93,4 @@ def _text(child: _Element, parent: _Element) -> str:
         own = {prefix for node in child.iter() for prefix, name in node.nsmap.items() - outside if prefix}
         child = deepcopy(child)
         etree.cleanup_namespaces(child, keep_ns_prefixes=list(own))
-    return etree.tostring(child, encoding="unicode", with_tail=False)
+    return str(etree.tostring(child, encoding="unicode", with_tail=False))
