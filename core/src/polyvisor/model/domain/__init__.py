@@ -121,7 +121,7 @@ class Domain(Element):
     sysinfo: list[SystemInformation] = children("sysinfo")
     bootloader: str | None = value(dt.STRING)
     bootloader_args: str | None = value(dt.STRING)
-    os: OperatingSystem = child(required=True)
+    os: OperatingSystem = child(doc="May be left out beside a boot loader; completion fills it in then.")
     idmap: IdMap | None = child()
     features: Features | None = child()
     cpu: Cpu | None = child()

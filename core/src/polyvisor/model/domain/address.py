@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, element, variant
+from polyvisor.documents import Element, Together, attribute, child, element, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain import scalars
 
@@ -72,7 +72,7 @@ class DriveAddress(Address):
 class VirtioSerialAddress(Address):
     """A port of a virtio-serial controller."""
 
-    controller: int | None = attribute(dt.UINT)
+    controller: int = attribute(dt.UINT, required=True)
     bus: int | None = attribute(dt.UINT)
     port: int | None = attribute(dt.UINT)
 
@@ -89,7 +89,7 @@ class CcidAddress(Address):
 class UsbAddress(Address):
     """A port of a USB controller, through hubs."""
 
-    bus: int | None = attribute(dt.UINT)
+    bus: int = attribute(dt.UINT, required=True)
     port: str | None = attribute(scalars.USB_PORT)
 
 
@@ -100,7 +100,7 @@ class SpaprVioAddress(Address):
     reg: int | None = attribute(scalars.REGISTER)
 
 
-@variant("ccw")
+@variant("ccw", rules=(Together("cssid", "ssid", "devno"),))
 class CcwAddress(Address):
     """A channel device of s390x guests."""
 

@@ -10,7 +10,8 @@ import uuid
 from collections.abc import Callable, Iterable
 from itertools import count
 
-from polyvisor.documents import Element
+from polyvisor.documents import Element, Fault
+from polyvisor.errors import InvalidDocument
 from polyvisor.model.domain import Domain
 from polyvisor.model.domain.address import CcidAddress, DriveAddress, VirtioSerialAddress
 from polyvisor.model.domain.clock import HostClock
@@ -53,7 +54,7 @@ from polyvisor.model.domain.devices.rng import EgdBackend
 from polyvisor.model.domain.devices.video import Video
 from polyvisor.model.domain.events import CrashAction, LifecycleAction
 from polyvisor.model.domain.memory import Amount, CurrentMemory, Kibibytes, Memory
-from polyvisor.model.domain.os import Boot, BootDevice, OsType
+from polyvisor.model.domain.os import Boot, BootDevice, GuestType, OperatingSystem, OsType
 from polyvisor.model.domain.tuning import Iothread, Vcpu
 
 MAC_PREFIX = "52:54:00"
@@ -64,6 +65,8 @@ __all__ = ["MAC_PREFIX", "check", "complete", "generate_mac"]
 
 def complete(domain: Domain) -> Domain:
     """Fill in, in place, what the document implies on every hypervisor; returns ``domain``.
+
+    Raises InvalidDocument when it says nothing of what boots.
 
     Running it again changes nothing. It does not :func:`check`: a driver completes first what is its own."""
     if domain.devices is None:
@@ -83,6 +86,19 @@ def _identity(domain: Domain) -> None:
         domain.uuid = str(uuid.uuid4())
     if domain.genid is not None and not domain.genid.uuid:
         domain.genid.uuid = str(uuid.uuid4())
+
+
+def _operating_system(domain: Domain) -> None:
+    if domain.os is not None:
+        return
+    if domain.bootloader is None:
+        raise InvalidDocument(
+            f"the document of domain '{domain.name}' does not say what boots",
+            faults=[
+                Fault("/domain", domain.line, "there is neither <os> nor <bootloader>", expected=("os", "bootloader"))
+            ],
+        )
+    domain.os = OperatingSystem(type=GuestType(value=OsType.XEN))
 
 
 def _amounts_in_kib(domain: Domain) -> None:
@@ -404,6 +420,7 @@ def _devices(domain: Domain) -> Devices:
 
 
 _STEPS: tuple[Callable[[Domain], None], ...] = (
+    _operating_system,
     _identity,
     _amounts_in_kib,
     _cells,

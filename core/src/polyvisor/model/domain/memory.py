@@ -14,7 +14,7 @@ class Amount(Element):
 
     default_unit: ClassVar[str] = "bytes"
 
-    value: int = text(dt.UINT64)
+    value: int = text(dt.UINT64, required=True)
     unit: str | None = attribute(dt.UNIT)
 
     @classmethod

@@ -32,12 +32,54 @@ class BootDevice(StrEnum):
     NETWORK = "network"
 
 
+Architecture = Literal[
+    "aarch64",
+    "alpha",
+    "armv6l",
+    "armv7b",
+    "armv7l",
+    "cris",
+    "i686",
+    "ia64",
+    "itanium",
+    "lm32",
+    "loongarch64",
+    "m68k",
+    "microblaze",
+    "microblazeel",
+    "mips",
+    "mips64",
+    "mips64el",
+    "mipsel",
+    "openrisc",
+    "parisc",
+    "parisc64",
+    "ppc",
+    "ppc64",
+    "ppc64le",
+    "ppcemb",
+    "riscv32",
+    "riscv64",
+    "s390",
+    "s390x",
+    "sh4",
+    "sh4eb",
+    "sparc",
+    "sparc64",
+    "unicore32",
+    "x86_64",
+    "xtensa",
+    "xtensaeb",
+]
+"""Processor architectures, as uname(1) and QEMU name them."""
+
+
 @element("type")
 class GuestType(Element):
     """Full virtualisation, paravirtualisation or a container; the architecture and machine."""
 
-    value: OsType = text()
-    arch: str | None = attribute(dt.NAME)
+    value: OsType = text(required=True)
+    arch: Architecture | None = attribute()
     machine: str | None = attribute(dt.NAME)
 
 
@@ -60,7 +102,7 @@ class Firmware(Element):
 class Loader(Element):
     """The firmware image."""
 
-    path: str | None = text(dt.STRING)
+    path: str | None = text(scalars.FILE)
     readonly: bool | None = attribute(dt.BOOL)
     type: Literal["rom", "pflash"] | None = attribute()
     secure: bool | None = attribute(dt.BOOL)
@@ -73,7 +115,7 @@ class Nvram(Element):
     """Where the firmware keeps its variables, and the template they start from."""
 
     type: Literal["file", "block", "network"] | None = attribute()
-    template: str | None = attribute(dt.STRING)
+    template: str | None = attribute(scalars.FILE)
     template_format: Literal["raw", "qcow2"] | None = attribute(name="templateFormat")
     format: Literal["raw", "qcow2"] | None = attribute()
 
@@ -82,7 +124,7 @@ class Nvram(Element):
 class NvramPath(Nvram):
     """Variables in a local file; no path lets the driver choose one."""
 
-    path: str | None = text(dt.STRING)
+    path: str | None = text(scalars.FILE)
 
 
 @variant("file", "block", "network")
@@ -128,7 +170,7 @@ class Smbios(Element):
 class AcpiTable(Element):
     """A file with ACPI tables."""
 
-    path: str = text(dt.ABSPATH)
+    path: str = text(scalars.FILE, required=True)
     type: Literal["raw", "rawset", "slic", "msdm"] = attribute(required=True)
 
 

@@ -34,6 +34,7 @@ USB_NUMBER = dt.Datatype(
     parse=lambda written: int(written, 16) if written[:2] == "0x" else int(written),
     describe="a bus or device number from 0 to 999",
 )
+FILE = dt.Datatype("file", pattern="/[^\n]+", describe="the absolute path of a file")
 ALIAS = dt.Datatype("alias", pattern=r"[a-zA-Z0-9_\.\-]+", describe="letters, digits and _ . -")
 DOMAIN_NAME = dt.Datatype("domain name", pattern="[^\n]+", describe="one line of text")
 DISK_TARGET = dt.Datatype(
@@ -52,4 +53,9 @@ FILE_MODE = dt.Datatype("file mode", pattern="[0-7]{1,4}", describe="an octal mo
 IP_PREFIX = dt.number("prefix length", 0, 128)
 VLAN_ID = dt.number("VLAN id", 0, 4095)
 REBOOT_TIMEOUT = dt.number("reboot timeout", -1, 65535)
+HOST_NAME = dt.Datatype("host name", pattern=r"[a-zA-Z0-9_.\-:%\[\]]+", describe="a host name or an IP address")
+MODEL = dt.Datatype("device model", pattern=r"[a-zA-Z0-9_\-]+", describe="a name of letters, digits and _ -")
+INTERFACE_NAME = dt.Datatype(
+    "interface name", pattern=r"[a-zA-Z0-9_.+\-\\:/ ]+", describe="the name of a bridge or interface"
+)
 LISTEN_PORT = dt.number("listening port", -1, 65535)

@@ -13,11 +13,11 @@ from polyvisor.model.domain import scalars
 class SecurityLabel(Element):
     """The label a security model gives the guest. A dynamic one belongs to the running guest only."""
 
-    type: Literal["dynamic", "static", "none"] = attribute(default="dynamic")
+    type: Literal["dynamic", "static", "none"] = attribute(required=True)
     model: str | None = attribute(dt.NAME)
 
 
-@variant("dynamic", None)
+@variant("dynamic")
 class DynamicLabel(SecurityLabel):
     """A label chosen at each start."""
 
@@ -121,5 +121,5 @@ class IdRange(Element):
 class IdMap(Element):
     """User and group ids of a container."""
 
-    uids: list[IdRange] = children("uid", min=1)
-    gids: list[IdRange] = children("gid", min=1)
+    uids: list[IdRange] = children("uid")
+    gids: list[IdRange] = children("gid")

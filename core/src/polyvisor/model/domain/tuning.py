@@ -10,6 +10,7 @@ from polyvisor.model.domain.memory import Kibibytes
 
 Scheduler = Literal["batch", "idle", "fifo", "rr"]
 
+CPU_COUNT = dt.number("number of CPUs", 1, 65535)
 SHARES = dt.number("CPU shares", 0, 262144)
 PERIOD = dt.number("microseconds", 0, 1000000)
 QUOTA = dt.number("microseconds", -1, 17592186044415)
@@ -22,10 +23,10 @@ POOL_SIZE = dt.number("number of threads", -1, 2**31 - 1)
 class Vcpu(Element):
     """The number of virtual CPUs; ``current`` of them are plugged in at boot."""
 
-    count: int = text(dt.POSITIVE)
+    count: int = text(CPU_COUNT, required=True)
     placement: Literal["static", "auto"] | None = attribute()
     cpuset: str | None = attribute(dt.CPUSET)
-    current: int | None = attribute(dt.POSITIVE)
+    current: int | None = attribute(CPU_COUNT)
 
 
 @element("vcpu")

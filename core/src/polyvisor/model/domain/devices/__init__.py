@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
 from polyvisor.documents import Element, child, children, element, value
-from polyvisor.documents import datatypes as dt
+from polyvisor.model.domain import scalars
 from polyvisor.model.domain.devices.balloon import Memballoon
 from polyvisor.model.domain.devices.chardev import Channel, Console, Parallel, Serial
 from polyvisor.model.domain.devices.controller import Controller
@@ -35,7 +35,7 @@ from polyvisor.model.domain.devices.watchdog import Panic, Pstore, Watchdog
 class Devices(Element):
     """All devices, a list for each kind; the order of a list is the order in the guest."""
 
-    emulator: str | None = value(dt.STRING)
+    emulator: str | None = value(scalars.FILE)
     disks: list[Disk] = children("disk")
     controllers: list[Controller] = children("controller")
     leases: list[Lease] = children("lease")

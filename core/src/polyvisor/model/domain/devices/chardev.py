@@ -93,7 +93,7 @@ class NmdmSource(Element):
     """The two ends of a null-modem pair (FreeBSD)."""
 
     master: str = attribute(dt.STRING, required=True)
-    slave: str = attribute(dt.STRING, required=True)
+    slave: str | None = attribute(dt.STRING)
 
 
 @element("clipboard")
@@ -256,7 +256,6 @@ class ConsoleTarget(Element):
 class Console(CharacterDevice):
     """A console; the first one of a machine with serial ports is its first serial port under another name."""
 
-    type: CharacterType = attribute(default=CharacterType.PTY)
     tty: str | None = attribute(dt.STRING, volatile=True)
     target: ConsoleTarget | None = child()
     acpi: AcpiIndex | None = child()

@@ -212,7 +212,7 @@ class XenbusController(Controller):
 class PciController(Controller):
     """A PCI root, bridge, port or switch."""
 
-    model: PciModel | None = attribute()
+    model: PciModel = attribute(required=True)
     device: PciControllerModel | None = child(name="model")
     target: PciControllerTarget | None = child()
     pcihole64: Kibibytes | None = child(name="pcihole64")

@@ -18,6 +18,7 @@ from polyvisor.model.domain.devices.storage import (
     FileSource,
     ImageFormat,
     MetadataCache,
+    StorageFormat,
 )
 from polyvisor.model.domain.tuning import IoLimits
 
@@ -86,7 +87,7 @@ class DiskDriver(VirtioOptions):
     """How the hypervisor reads and writes the disk."""
 
     name: str | None = attribute(dt.NAME)
-    type: str | None = attribute(dt.NAME)
+    type: StorageFormat | Literal["aio"] | None = attribute()
     cache: Literal["default", "none", "writethrough", "writeback", "directsync", "unsafe"] | None = attribute()
     error_policy: Literal["stop", "report", "ignore", "enospace"] | None = attribute()
     rerror_policy: Literal["stop", "report", "ignore"] | None = attribute()

@@ -162,8 +162,8 @@ class Filesystem(Element):
     driver: FilesystemDriver | None = child()
     binary: FileServer | None = child()
     idmap: IdMap | None = child()
-    source: DirectoryExport | FileExport | BlockExport | TemplateExport | RamExport | VolumeExport | None = child(
-        by="type", cases=EXPORTS
+    source: DirectoryExport | FileExport | BlockExport | TemplateExport | RamExport | VolumeExport = child(
+        by="type", cases=EXPORTS, required=True
     )
     target: FilesystemTarget = child(required=True)
     readonly: bool = flag()

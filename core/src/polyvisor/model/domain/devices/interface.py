@@ -56,7 +56,7 @@ class NetworkAttachment(Element):
 class BridgeAttachment(Element):
     """A bridge of the host."""
 
-    bridge: str = attribute(dt.STRING, required=True)
+    bridge: str = attribute(scalars.INTERFACE_NAME, required=True)
 
 
 @element("source")
@@ -151,7 +151,15 @@ class LocalEndpoint(Element):
 
 @element("source")
 class SocketAttachment(Element):
-    """A TCP or multicast socket."""
+    """A TCP socket to connect to, or a multicast group."""
+
+    address: str = attribute(dt.IPV4, required=True)
+    port: int = attribute(dt.PORT, required=True)
+
+
+@element("source")
+class ServerAttachment(Element):
+    """A TCP socket to listen on."""
 
     address: str | None = attribute(dt.IPV4)
     port: int = attribute(dt.PORT, required=True)
@@ -192,7 +200,7 @@ ATTACHMENTS = {
     "hostdev": HostdevAttachment,
     "vhostuser": VhostUserAttachment,
     "vdpa": VdpaAttachment,
-    "server": SocketAttachment,
+    "server": ServerAttachment,
     "client": SocketAttachment,
     "mcast": SocketAttachment,
     "udp": UdpAttachment,
@@ -211,6 +219,7 @@ Attachment = (
     | VhostUserAttachment
     | VdpaAttachment
     | SocketAttachment
+    | ServerAttachment
     | UdpAttachment
     | InternalAttachment
     | SwitchAttachment
@@ -287,7 +296,7 @@ class GuestEnd(Element):
 class InterfaceModel(Element):
     """The network card the guest sees."""
 
-    type: str = attribute(dt.NAME, required=True)
+    type: str = attribute(scalars.MODEL, required=True)
 
 
 @element("host")

@@ -7,6 +7,7 @@ from typing import Literal
 
 from polyvisor.documents import Element, OneOf, attribute, child, children, element, text, value, variant
 from polyvisor.documents import datatypes as dt
+from polyvisor.model.domain import scalars
 from polyvisor.model.domain.address import PciSourceAddress
 from polyvisor.model.domain.memory import Bytes
 
@@ -27,6 +28,27 @@ class NetworkProtocol(StrEnum):
     FTPS = "ftps"
     TFTP = "tftp"
     SSH = "ssh"
+
+
+StorageFormat = Literal[
+    "raw",
+    "dir",
+    "bochs",
+    "cloop",
+    "dmg",
+    "iso",
+    "vpc",
+    "vdi",
+    "fat",
+    "vhd",
+    "ploop",
+    "cow",
+    "qcow",
+    "qcow2",
+    "qed",
+    "vmdk",
+    "luks",
+]
 
 
 @element("seclabel")
@@ -132,7 +154,7 @@ class Slices(Element):
 class ImageFormat(Element):
     """The format of an image, and the limit of its metadata cache."""
 
-    type: str = attribute(dt.NAME, required=True)
+    type: StorageFormat = attribute(required=True)
     metadata_cache: MetadataCache | None = child(name="metadata_cache")
 
 
@@ -229,7 +251,7 @@ class VdpaSource(Source):
 class StorageHost(Element):
     """A server: a name and port, or a UNIX socket."""
 
-    name: str | None = attribute(dt.STRING)
+    name: str | None = attribute(scalars.HOST_NAME)
     port: int | None = attribute(dt.PORT)
     transport: Literal["tcp", "unix", "rdma"] | None = attribute()
     socket: str | None = attribute(dt.ABSPATH)
@@ -249,12 +271,15 @@ class RbdConfig(Element):
     file: str = attribute(dt.ABSPATH, required=True)
 
 
+COOKIE = dt.Datatype("cookie", pattern="[!-~ ]+", describe="printable ASCII characters")
+
+
 @element("cookie")
 class Cookie(Element):
     """A cookie of an HTTP request."""
 
     name: str = attribute(dt.STRING, required=True)
-    value: str = text(dt.STRING)
+    value: str = text(COOKIE, required=True)
 
 
 @element("cookies")
@@ -361,7 +386,7 @@ class IscsiSource(NetworkSource):
 class RbdSource(NetworkSource):
     """An image in a Ceph cluster."""
 
-    name: str = attribute(dt.STRING, required=True)
+    name: str | None = attribute(dt.STRING)
     snapshot: RbdSnapshot | None = child()
     config: RbdConfig | None = child()
     auth: Auth | None = child()

@@ -50,10 +50,10 @@ class VideoModel(Element):
     """The card, its heads and its memory in KiB."""
 
     type: VideoType = attribute(required=True)
-    ram: int | None = attribute(dt.UINT, when={"type": ("qxl",)})
-    vram: int | None = attribute(dt.UINT)
-    vram64: int | None = attribute(dt.UINT, when={"type": ("qxl",)})
-    vgamem: int | None = attribute(dt.UINT, when={"type": ("qxl",)})
+    ram: int | None = attribute(dt.UINT32, when={"type": ("qxl",)})
+    vram: int | None = attribute(dt.UINT32)
+    vram64: int | None = attribute(dt.UINT32, when={"type": ("qxl",)})
+    vgamem: int | None = attribute(dt.UINT32, when={"type": ("qxl",)})
     heads: int | None = attribute(dt.UINT)
     primary: bool | None = attribute(dt.BOOL)
     blob: bool | None = attribute(dt.ONOFF)
