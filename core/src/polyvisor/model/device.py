@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from polyvisor.documents import Element
+from polyvisor.documents.binding import family_of
 from polyvisor.model.domain.devices import Devices
 
 
 def classes() -> tuple[type[Element], ...]:
-    """The class of every kind of device."""
-    return tuple(
-        cls for field in Devices.fields() if field.is_element for target in field.targets for cls in target.classes[:1]
-    )
+    """The class of every kind of device, in the order of ``<devices>``."""
+    found = (target.classes[0] for field in Devices.fields() for target in field.targets)
+    return tuple(family_of(cls) or cls for cls in found)

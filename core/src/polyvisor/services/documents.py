@@ -39,11 +39,9 @@ class Documents:
         if isinstance(document, str | bytes):
             config = model.parse(kind, document, contributions=self.contributed)
         else:
-            root = model.root(kind)
-            if not isinstance(document, root):
+            if not isinstance(document, model.roots(kind)):
                 raise InvalidArgument(
-                    f"a {kind} document is expected as text or as {root.__module__}.{root.__name__}, "
-                    f"not {type(document).__name__}"
+                    f"a {kind} document is expected as text or as a model object, not {type(document).__name__}"
                 )
             config = self._written_and_read(kind, document)
         finish = self._finishers.get(kind)
