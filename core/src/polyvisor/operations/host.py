@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from polyvisor.errors import HostError, InvalidArgument, UnsupportedConfiguration
+from polyvisor.host.records import CpuMap as CpuMap
+from polyvisor.host.records import CpuTimes as CpuTimes
+from polyvisor.host.records import FreeMemory as FreeMemory
+from polyvisor.host.records import HostInfo as HostInfo
+from polyvisor.host.records import MemoryStats as MemoryStats
 from polyvisor.operations.declaration import operation
 from polyvisor.operations.lifecycle import SuspendTarget
 from polyvisor.operations.session import Session
@@ -15,60 +20,6 @@ if TYPE_CHECKING:
     from polyvisor.model.capabilities import Capabilities
     from polyvisor.model.domain import Domain
     from polyvisor.model.domaincaps import DomainCapabilities
-
-
-@dataclass(frozen=True, slots=True)
-class HostInfo:
-    """The facts of ``virsh nodeinfo``: ``memory_kib`` in KiB, ``mhz`` 0 when unknown, ``cells`` NUMA cells.
-
-    ``sockets`` are per cell, ``cores`` per socket, ``threads`` per core; where the host is not regular
-    libvirt's convention holds: one cell, one socket, ``cores`` = all CPUs, one thread."""
-
-    model: str
-    memory_kib: int
-    cpus: int
-    mhz: int
-    cells: int
-    sockets: int
-    cores: int
-    threads: int
-
-
-@dataclass(frozen=True, slots=True)
-class CpuMap:
-    """CPUs present on the host and which of them are online, by number."""
-
-    present: int
-    online: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
-class CpuTimes:
-    """Nanoseconds since boot spent by the host's CPUs in each kind of work."""
-
-    kernel: int
-    user: int
-    idle: int
-    iowait: int = 0
-    interrupt: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryStats:
-    """Host memory in KiB. ``buffers`` and ``cached`` are None for a single NUMA cell, which has no such count."""
-
-    total: int
-    free: int
-    buffers: int | None = None
-    cached: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FreeMemory:
-    """Free bytes on the host, and by NUMA cell."""
-
-    total: int
-    cells: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
