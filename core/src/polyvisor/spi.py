@@ -5,6 +5,11 @@ Third-party plugins import from here, from ``polyvisor.errors``, ``polyvisor.uni
 ``polyvisor.operations`` (for their records). Names with a leading underscore are ours alone.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from polyvisor.operations.declaration import HOOKS_VERSION, hookimpl
 from polyvisor.operations.events import Event, EventKind, Lifecycle, lifecycle
 from polyvisor.operations.jobs import JobControl, Progress
@@ -19,10 +24,16 @@ from polyvisor.operations.records import (
 from polyvisor.operations.session import ConnectContext, EventSink, Session
 from polyvisor.uri import URI
 
+if TYPE_CHECKING:
+    from polyvisor.operations.checkpoints import CheckpointRef
+    from polyvisor.operations.consoles import Stream
+    from polyvisor.operations.snapshots import SnapshotRef
+
 __all__ = [
     "HOOKS_VERSION",
     "URI",
     "Affect",
+    "CheckpointRef",
     "Column",
     "ConnectContext",
     "DomainRef",
@@ -35,7 +46,18 @@ __all__ = [
     "Lifecycle",
     "Progress",
     "Session",
+    "SnapshotRef",
     "StateInfo",
+    "Stream",
     "hookimpl",
     "lifecycle",
 ]
+
+_SUBJECTS = {"CheckpointRef": "checkpoints", "SnapshotRef": "snapshots", "Stream": "consoles"}
+"""Names whose subjects few drivers have: imported when they are asked for."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _SUBJECTS:
+        raise AttributeError(f"module 'polyvisor.spi' has no attribute {name!r}")
+    return getattr(import_module(f"polyvisor.operations.{_SUBJECTS[name]}"), name)
