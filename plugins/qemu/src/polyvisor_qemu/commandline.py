@@ -43,6 +43,10 @@ class CommandLine:
         """``-name {JSON}``; properties that are None are left out."""
         self.arguments += [f"-{name}", compact(properties)]
 
+    def exact_json(self, name: str, properties: Mapping[str, Any]) -> None:
+        """``-name {JSON}``, with null where a property is None."""
+        self.arguments += [f"-{name}", json.dumps(properties, separators=(",", ":"), ensure_ascii=False)]
+
     def device(self, driver: str, properties: Mapping[str, Any]) -> None:
         """``-device {"driver": ...}``"""
         self.json("device", {"driver": driver, **properties})

@@ -25,12 +25,18 @@ if TYPE_CHECKING:
 
 def parse(document: bytes) -> Domain:
     """The model of a document that was checked when it was stored."""
-    from polyvisor import model
+    from polyvisor.documents import read
+    from polyvisor.model.domain import Domain
 
     from polyvisor_qemu.model import CLASSES
 
-    config: Domain = model.parse("domain", document, contributions=CLASSES)
-    return config
+    return read(document, Domain, contributions=CLASSES, trusted=True)
+
+
+def identity(config: Domain) -> UUID:
+    """The guest's UUID; a completed document has one."""
+    assert config.uuid is not None
+    return UUID(config.uuid)
 
 
 def load(session: QemuSession, entry: Entry) -> Domain:
@@ -52,7 +58,7 @@ def summary(config: Domain) -> dict[str, Any]:
         "max_memory_kib": config.memory_kib,
         "vcpus": config.vcpu_count,
         "title": config.title,
-        "os_type": str(config.os.type.value) if config.os and config.os.type else "hvm",
+        "os_type": str(config.os.type.value.value),
     }
 
 
@@ -95,16 +101,16 @@ def _running_as(session: QemuSession, name: str) -> UUID | None:
 
 def define(session: QemuSession, config: Domain) -> DomainRef:
     """Store a guest, or replace its stored configuration."""
-    assert config.uuid is not None
-    with session.store.lock(config.uuid), names(session):
-        found = guests.settle(session, config.uuid)
-        refuse_taken(session, config.name, config.uuid)
+    uuid = identity(config)
+    with session.store.lock(uuid), names(session):
+        found = guests.settle(session, uuid)
+        refuse_taken(session, config.name, uuid)
         if found.alive and found.status is not None and found.status["name"] != config.name:
             raise AlreadyExists(
-                f"the UUID {config.uuid} belongs to the running domain {found.status['name']!r}", driver="qemu"
+                f"the UUID {uuid} belongs to the running domain {found.status['name']!r}", driver="qemu"
             )
-        known = session.store.find(uuid=config.uuid) is not None
-        session.store.put(config.name, config.uuid, text(config), summary(config))
+        known = session.store.find(uuid=uuid) is not None
+        session.store.put(config.name, uuid, text(config), summary(config))
         domain = found.ref(config.name)
         bus.tell(session, domain, Lifecycle.DEFINED, "updated" if known else "added")
         return domain
@@ -135,8 +141,7 @@ def undefine(session: QemuSession, domain: DomainRef, *, nvram: bool | None) -> 
 
 def _variables(config: Domain) -> str | None:
     """The file with the guest's own firmware variables, if there is one."""
-    nvram = config.os.nvram if config.os else None
-    path = nvram.path if nvram is not None else None
+    path = getattr(config.os.nvram, "path", None)
     return path if path and os.path.exists(path) else None
 
 
@@ -170,12 +175,16 @@ def refuse_name(session: QemuSession, name: str) -> None:
         )
 
 
-def set_autostart(session: QemuSession, domain: DomainRef, enabled: bool, flag: str) -> None:
-    """Set or clear one of the store's flags of a stored guest."""
-    found = guests.require(session, domain)
-    if found.alive and session.entry(domain) is None:
-        raise InvalidState(f"{domain} is transient: it cannot be started by itself", target=str(domain), driver="qemu")
-    session.store.set_flag(domain.uuid, flag, enabled)
+def flag(session: QemuSession, domain: DomainRef, name: str) -> bool:
+    """One of the flags of a guest; a transient one has none."""
+    guests.require(session, domain)
+    return session.store.get_flag(domain.uuid, name)
+
+
+def set_flag(session: QemuSession, domain: DomainRef, name: str, enabled: bool) -> None:
+    """Set or clear a flag of a stored guest."""
+    stored(session, domain)
+    session.store.set_flag(domain.uuid, name, enabled)
 
 
 # -- which configuration ----------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from polyvisor.errors import (
     NoSuchDomain,
     OperationTimeout,
     PolyvisorError,
+    UnsupportedOption,
 )
 from polyvisor.spi import DomainRef, DomainState, Lifecycle
 from polyvisor.state import LivenessLock, locked, reported, write_atomic
@@ -32,6 +33,7 @@ from polyvisor_qemu.session import GuestFiles, QemuSession
 
 if TYPE_CHECKING:
     from polyvisor.model.domain import Domain
+    from polyvisor.operations.lifecycle import ShutdownMode
 
     from polyvisor_qemu.argv import Plan
 
@@ -68,47 +70,49 @@ def create(session: QemuSession, config: Domain, *, paused: bool, autodestroy: b
     """Start a guest that is not stored, or the stored one of that name and UUID with another configuration."""
     from polyvisor_qemu import configuration
 
-    assert config.uuid is not None
-    with session.store.lock(config.uuid):
-        if guests.settle(session, config.uuid).alive:
+    uuid = configuration.identity(config)
+    with session.store.lock(uuid):
+        if guests.settle(session, uuid).alive:
             raise InvalidState(f"domain {config.name!r} is already running", driver="qemu")
         with configuration.names(session):
-            configuration.refuse_taken(session, config.name, config.uuid)
+            configuration.refuse_taken(session, config.name, uuid)
             intent = _intend(session, config, autodestroy=autodestroy)
         return _run(session, *intent, paused=paused)
 
 
 def _intend(session: QemuSession, config: Domain, *, autodestroy: bool) -> tuple[Domain, dict[str, Any]]:
     """The running instance and its status, written down before anything else exists of it."""
-    from polyvisor_qemu import argv, live
+    from polyvisor_qemu import argv, configuration, live
 
-    assert config.uuid is not None
+    uuid = configuration.identity(config)
     running = live.instance(config, _next_id(session))
     status = live.status(running)
     if autodestroy:
         myself = Process.running(os.getpid())
         assert myself is not None
         status["owner"] = [myself.pid, myself.started]
-    argv.compose(running, session.answers, session.files(config.uuid))  # refuse now what cannot be built
-    session.store.write_status(config.uuid, {**status, "phase": guests.STARTING})
+    argv.compose(running, session.answers, session.files(uuid))  # refuse now what cannot be built
+    session.store.write_status(uuid, {**status, "phase": guests.STARTING})
     return running, status
 
 
 def _run(session: QemuSession, running: Domain, status: dict[str, Any], *, paused: bool) -> DomainRef:
-    assert running.uuid is not None
-    files = session.files(running.uuid)
+    from polyvisor_qemu import configuration
+
+    uuid = configuration.identity(running)
+    files = session.files(uuid)
     try:
         status = _boot(session, running, files, status, paused=paused)
     except BaseException:
         _undo(session, files)
         raise
-    domain = DomainRef(running.name, running.uuid, status["id"])
-    ended.forget(session, running.uuid)
+    domain = DomainRef(running.name, uuid, status["id"])
+    ended.forget(session, uuid)
     bus.tell(session, domain, Lifecycle.STARTED, "booted")
     if paused:
         bus.tell(session, domain, Lifecycle.SUSPENDED, "paused")
     if "owner" in status:
-        session.tie(running.uuid)
+        session.tie(uuid)
     return domain
 
 
@@ -317,8 +321,15 @@ def reset(session: QemuSession, domain: DomainRef) -> None:
         monitor.execute("system_reset")
 
 
-def power_button(session: QemuSession, domain: DomainRef) -> None:
-    """Press the ACPI power button."""
+def shutdown(session: QemuSession, domain: DomainRef, modes: Sequence[ShutdownMode]) -> None:
+    """Ask the guest to shut itself down: by its ACPI power button, the one way there is yet."""
+    others = [str(mode.value) for mode in modes if mode.value != "acpi"]
+    if modes and len(others) == len(modes):
+        raise UnsupportedOption(
+            f"the qemu driver cannot shut a guest down by {' or '.join(others)} yet",
+            driver="qemu",
+            hint="use mode acpi, or none",
+        )
     with guests.conversation(session, domain) as (found, monitor):
         if found.state.state is DomainState.PAUSED:
             raise InvalidState(
@@ -328,4 +339,3 @@ def power_button(session: QemuSession, domain: DomainRef) -> None:
                 hint="resume it first, or destroy it",
             )
         monitor.execute("system_powerdown")
-
