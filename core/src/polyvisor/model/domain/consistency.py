@@ -261,6 +261,9 @@ def _disks(domain: Domain) -> Iterator[Contradiction]:
             yield Contradiction(disk.target, f"a floppy cannot be on the {disk.target.bus} bus", "bus")
         if disk.target.bus == DiskBus.FDC and disk.device != DiskDevice.FLOPPY:
             yield Contradiction(disk.target, f"a {disk.device} cannot be on the fdc bus", "bus")
+        for name, most in (("vendor", 8), ("product", 16)):
+            if len(getattr(disk, name) or "") > most:
+                yield Contradiction(disk, f"<{name}> has more than {most} characters")
         if (disk.rawio is not None or disk.sgio is not None) and disk.device != DiskDevice.LUN:
             yield Contradiction(disk, "rawio and sgio go with device='lun' only")
         if disk.driver and disk.driver.iothread and disk.driver.iothread not in _iothread_numbers(domain):

@@ -142,7 +142,7 @@ CharacterSource = (
 class SocketProtocol(Element):
     """What is spoken over a TCP socket."""
 
-    type: Literal["raw", "telnet", "telnets", "tls"] = attribute(required=True)
+    type: Literal["raw", "telnet", "telnets", "tls"] | None = attribute()
 
 
 @element("log")
@@ -158,7 +158,7 @@ class CharacterDevice(Element):
 
     type: CharacterType = attribute(required=True)
     sources: list[CharacterSource] = children("source", by="type", cases=CHARACTER_SOURCES)
-    protocol: SocketProtocol | None = child(when={"type": ("tcp",)})
+    protocol: SocketProtocol | None = child()
     log: CharacterLog | None = child()
 
     @property

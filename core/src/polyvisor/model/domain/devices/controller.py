@@ -8,7 +8,7 @@ from typing import Literal
 from polyvisor.documents import Element, attribute, child, element, value, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain import scalars
-from polyvisor.model.domain.address import Address, Alias, VirtioOptions
+from polyvisor.model.domain.address import AcpiIndex, Address, Alias, VirtioOptions
 from polyvisor.model.domain.devices.disk import IothreadMappings
 from polyvisor.model.domain.memory import Kibibytes
 
@@ -140,6 +140,7 @@ class IdeController(Controller):
 
     model: Literal["piix3", "piix4", "ich6"] | None = attribute()
     driver: ControllerDriver | None = child()
+    acpi: AcpiIndex | None = child()
     alias: Alias | None = child()
     address: Address | None = child()
 
@@ -149,6 +150,7 @@ class PlainController(Controller):
     """A floppy, SATA, smart card or ISA controller, which has no options of its own."""
 
     driver: ControllerDriver | None = child()
+    acpi: AcpiIndex | None = child()
     alias: Alias | None = child()
     address: Address | None = child()
 
@@ -159,6 +161,7 @@ class NvmeController(Controller):
 
     serial: str | None = value(dt.STRING)
     driver: ControllerDriver | None = child()
+    acpi: AcpiIndex | None = child()
     alias: Alias | None = child()
     address: Address | None = child()
 
@@ -169,6 +172,7 @@ class ScsiController(Controller):
 
     model: ScsiModel | None = attribute()
     driver: ControllerDriver | None = child()
+    acpi: AcpiIndex | None = child()
     alias: Alias | None = child()
     address: Address | None = child()
 
@@ -181,6 +185,7 @@ class UsbController(Controller):
     ports: int | None = attribute(dt.UINT)
     master: UsbMaster | None = child()
     driver: ControllerDriver | None = child()
+    acpi: AcpiIndex | None = child()
     alias: Alias | None = child()
     address: Address | None = child()
 
@@ -193,6 +198,7 @@ class VirtioSerialController(Controller):
     ports: int | None = attribute(dt.UINT)
     vectors: int | None = attribute(dt.UINT)
     driver: ControllerDriver | None = child()
+    acpi: AcpiIndex | None = child()
     alias: Alias | None = child()
     address: Address | None = child()
 
@@ -204,6 +210,7 @@ class XenbusController(Controller):
     max_grant_frames: int | None = attribute(dt.UINT, name="maxGrantFrames")
     max_event_channels: int | None = attribute(dt.UINT, name="maxEventChannels")
     driver: ControllerDriver | None = child()
+    acpi: AcpiIndex | None = child()
     alias: Alias | None = child()
     address: Address | None = child()
 
@@ -217,5 +224,6 @@ class PciController(Controller):
     target: PciControllerTarget | None = child()
     pcihole64: Kibibytes | None = child(name="pcihole64")
     driver: ControllerDriver | None = child()
+    acpi: AcpiIndex | None = child()
     alias: Alias | None = child()
     address: Address | None = child()

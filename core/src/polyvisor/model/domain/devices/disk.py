@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal, Self
 
-from polyvisor.documents import Element, attribute, child, children, element, flag, value, variant
+from polyvisor.documents import Element, OneOf, attribute, child, children, element, flag, value, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain import scalars
 from polyvisor.model.domain.address import AcpiIndex, Address, Alias, BootOrder, VirtioModel, VirtioOptions
@@ -221,7 +221,7 @@ class BackendDomain(Element):
     name: str = attribute(dt.STRING, required=True)
 
 
-@element("disk")
+@element("disk", rules=(OneOf("iotune", "throttlefilters"),))
 class Disk(Element):
     """A disk, CD-ROM drive, floppy or SCSI unit."""
 
@@ -247,8 +247,8 @@ class Disk(Element):
     transient: Transient | None = child()
     serial: str | None = value(dt.STRING)
     wwn: str | None = value(scalars.WWN)
-    vendor: str | None = value(scalars.PRINTABLE8)
-    product: str | None = value(scalars.PRINTABLE16)
+    vendor: str | None = value(scalars.PRINTABLE)
+    product: str | None = value(scalars.PRINTABLE)
     encryption: Encryption | None = child()
     boot: BootOrder | None = child()
     acpi: AcpiIndex | None = child()

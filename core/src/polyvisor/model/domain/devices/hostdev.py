@@ -174,8 +174,8 @@ class Hostdev(Element):
     model: (
         Literal["vfio-pci", "vfio-ccw", "vfio-ap", "virtio", "virtio-transitional", "virtio-non-transitional"] | None
     ) = attribute(when={"type": ("mdev", "scsi_host")})
-    display: bool | None = attribute(dt.ONOFF, when={"type": ("mdev",)})
-    ramfb: bool | None = attribute(dt.ONOFF, when={"type": ("mdev",)})
+    display: bool | None = attribute(dt.ONOFF, when={"type": ("mdev", "pci")})
+    ramfb: bool | None = attribute(dt.ONOFF, when={"type": ("mdev", "pci")})
     sgio: Literal["filtered", "unfiltered"] | None = attribute(when={"type": ("scsi",)})
     rawio: bool | None = attribute(dt.BOOL, when={"type": ("scsi",)})
     driver: HostdevDriver | None = child()

@@ -79,4 +79,4 @@ class PassthroughSmartcard(Smartcard):
 
     type: CharacterType = attribute(required=True)
     sources: list[CharacterSource] = children("source", by="type", cases=CHARACTER_SOURCES)
-    protocol: SocketProtocol | None = child(when={"type": ("tcp",)})
+    protocol: SocketProtocol | None = child()

@@ -43,7 +43,7 @@ class EgdBackend(RngBackend):
 
     type: CharacterType = attribute(required=True)
     sources: list[CharacterSource] = children("source", by="type", cases=CHARACTER_SOURCES)
-    protocol: SocketProtocol | None = child(when={"type": ("tcp",)})
+    protocol: SocketProtocol | None = child()
 
 
 @variant("builtin")

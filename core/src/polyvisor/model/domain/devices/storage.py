@@ -51,12 +51,30 @@ StorageFormat = Literal[
 ]
 
 
-@element("seclabel")
+@element("seclabel", by="relabel")
 class DeviceLabel(Element):
     """How a security model labels this device's files."""
 
     model: str | None = attribute(dt.NAME)
     relabel: bool | None = attribute(dt.BOOL)
+
+
+@variant("yes")
+class OwnLabel(DeviceLabel):
+    """A label of their own."""
+
+    label: str = value(dt.STRING, required=True)
+
+
+@variant("no")
+class KeptLabel(DeviceLabel):
+    """The label they have is left as it is."""
+
+
+@variant(None)
+class ImpliedLabel(DeviceLabel):
+    """A label of their own, or the guest's; ``labelskip`` says that the storage takes none."""
+
     labelskip: bool | None = attribute(dt.BOOL, volatile=True)
     label: str | None = value(dt.STRING)
 
@@ -87,24 +105,6 @@ class EncryptionSecret(Element):
     usage: str | None = attribute(dt.STRING)
 
 
-@element("cipher")
-class Cipher(Element):
-    """The cipher of an encrypted volume."""
-
-    name: str = attribute(dt.NAME, required=True)
-    size: int = attribute(dt.UINT, required=True)
-    mode: str | None = attribute(dt.NAME)
-    hash: str | None = attribute(dt.NAME)
-
-
-@element("ivgen")
-class InitialisationVector(Element):
-    """How initialisation vectors are generated."""
-
-    name: str = attribute(dt.NAME, required=True)
-    hash: str | None = attribute(dt.NAME)
-
-
 @element("encryption")
 class Encryption(Element):
     """How stored data is encrypted."""
@@ -112,8 +112,6 @@ class Encryption(Element):
     format: Literal["default", "qcow", "luks", "luks2", "luks-any"] = attribute(required=True)
     engine: Literal["qemu", "librbd"] | None = attribute()
     secrets: list[EncryptionSecret] = children("secret")
-    cipher: Cipher | None = child()
-    ivgen: InitialisationVector | None = child()
 
 
 @element("source")
@@ -169,7 +167,7 @@ class Source(Element):
     """What every kind of storage can have."""
 
     startup_policy: Literal["mandatory", "requisite", "optional"] | None = attribute(name="startupPolicy")
-    index: int | None = attribute(dt.UINT, volatile=True)
+    index: int | None = attribute(dt.POSITIVE, volatile=True)
     seclabels: list[DeviceLabel] = children("seclabel")
     encryption: Encryption | None = child()
     reservations: Reservations | None = child()
@@ -367,6 +365,7 @@ class NetworkSource(Source):
 class NbdSource(NetworkSource):
     """An NBD export."""
 
+    hosts: list[StorageHost] = children("host", min=1)
     name: str | None = attribute(dt.STRING)
     tls: bool | None = attribute(dt.BOOL)
     tls_hostname: str | None = attribute(dt.STRING, name="tlsHostname")
@@ -377,6 +376,7 @@ class NbdSource(NetworkSource):
 class IscsiSource(NetworkSource):
     """A logical unit of an iSCSI target."""
 
+    hosts: list[StorageHost] = children("host", min=1, max=1)
     name: str = attribute(dt.STRING, required=True)
     auth: Auth | None = child()
     initiator: Initiator | None = child()
@@ -392,18 +392,28 @@ class RbdSource(NetworkSource):
     auth: Auth | None = child()
 
 
-@variant("gluster", "sheepdog", "vxhs")
+@variant("gluster", "vxhs")
 class ClusterSource(NetworkSource):
-    """A volume of a Gluster, Sheepdog or VxHS cluster."""
+    """A volume of a Gluster or VxHS cluster."""
+
+    hosts: list[StorageHost] = children("host", min=1)
 
     name: str = attribute(dt.STRING, required=True)
     tls: bool | None = attribute(dt.BOOL)
+
+
+@variant("sheepdog")
+class SheepdogSource(NetworkSource):
+    """A volume of a Sheepdog cluster."""
+
+    name: str = attribute(dt.STRING, required=True)
 
 
 @variant("nfs")
 class NfsSource(NetworkSource):
     """A file on an NFS server."""
 
+    hosts: list[StorageHost] = children("host", min=1)
     name: str = attribute(dt.STRING, required=True)
     identity: NfsIdentity | None = child()
 
@@ -412,6 +422,7 @@ class NfsSource(NetworkSource):
 class UrlSource(NetworkSource):
     """A file on a web or FTP server."""
 
+    hosts: list[StorageHost] = children("host", min=1)
     name: str = attribute(dt.STRING, required=True)
     query: str | None = attribute(dt.STRING)
     auth: Auth | None = child()
@@ -425,6 +436,7 @@ class UrlSource(NetworkSource):
 class SshSource(NetworkSource):
     """A file reached over SSH."""
 
+    hosts: list[StorageHost] = children("host", min=1)
     name: str = attribute(dt.STRING, required=True)
     auth: Auth | None = child()
     identity: SshIdentity | None = child()
