@@ -23,6 +23,7 @@ from polyvisor.model.domain.devices.chardev import (
     Console,
     ConsoleTarget,
     ConsoleTargetType,
+    NamedChannel,
     ParallelTarget,
     Serial,
     SerialTarget,
@@ -89,7 +90,7 @@ def _identity(domain: Domain) -> None:
 
 
 def _operating_system(domain: Domain) -> None:
-    if domain.os is not None:
+    if vars(domain)["os"] is not None:  # which its type promises of completed domains only
         return
     if domain.bootloader is None:
         raise InvalidDocument(
@@ -283,6 +284,9 @@ def _ports(domain: Domain) -> None:
 
 def _sockets(domain: Domain) -> None:
     devices = _devices(domain)
+    for channel in devices.channels:
+        if isinstance(channel.target, NamedChannel):  # whose socket the driver chooses, unless a path is given
+            channel.sources = [each for each in channel.sources if not isinstance(each, UnixSource) or each.path]
     for holder in _character_devices(devices):
         holder.sources.sort(key=lambda source: getattr(source, "mode", None) != "bind")
         for source in holder.sources:
@@ -322,8 +326,12 @@ def _server_port(graphics: Vnc | Spice | Rdp) -> None:
         graphics.autoport = False
 
 
+def _first(listens: list[Listen]) -> Listen | None:
+    return listens[0] if listens else None
+
+
 def _listens(graphics: Vnc | Spice | Rdp) -> None:
-    if isinstance(graphics, Vnc) and graphics.socket:
+    if isinstance(graphics, Vnc) and graphics.socket and not isinstance(_first(graphics.listens), SocketListen):
         graphics.listens = [SocketListen(socket=graphics.socket)]
         graphics.listen_address = None
         return
@@ -332,13 +340,13 @@ def _listens(graphics: Vnc | Spice | Rdp) -> None:
     first: Listen = graphics.listens[0]
     if isinstance(first, AddressListen):
         first.address = first.address or graphics.listen_address
-        graphics.listen_address = first.address
+        graphics.listen_address = graphics.listen_address or first.address
     elif isinstance(first, NetworkListen):
         graphics.listen_address = graphics.listen_address or first.address
     elif isinstance(first, SocketListen):
         graphics.listen_address = None
         if isinstance(graphics, Vnc):
-            graphics.socket = first.socket
+            graphics.socket = graphics.socket or first.socket
 
 
 def _videos(domain: Domain) -> None:

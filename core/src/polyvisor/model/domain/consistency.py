@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from polyvisor.documents import Element, Fault
 from polyvisor.documents import datatypes as dt
 from polyvisor.errors import InvalidDocument
 from polyvisor.model.domain import Domain
-from polyvisor.model.domain.address import DimmAddress, DriveAddress, PciAddress, UsbAddress
+from polyvisor.model.domain.address import Alias, BootOrder, DimmAddress, DriveAddress, PciAddress, UsbAddress
 from polyvisor.model.domain.devices import Devices
 from polyvisor.model.domain.devices.chardev import (
     CharacterDevice,
@@ -26,6 +26,9 @@ from polyvisor.model.domain.devices.memory import MemoryDevice
 from polyvisor.model.domain.devices.redirection import PassthroughSmartcard
 from polyvisor.model.domain.devices.rng import EgdBackend
 from polyvisor.model.domain.tuning import IoLimits
+
+Key = TypeVar("Key", bound=Hashable)
+Found = TypeVar("Found", bound=Element)
 
 
 class Contradiction(NamedTuple):
@@ -94,7 +97,7 @@ def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _repeated(items: Iterable[tuple[Hashable, Element]]) -> Iterator[tuple[Any, Element]]:
+def _repeated(items: Iterable[tuple[Key, Found]]) -> Iterator[tuple[Key, Found]]:
     """The items whose key an earlier one has."""
     seen: set[Hashable] = set()
     for key, element in items:
@@ -229,10 +232,10 @@ def _caches(domain: Domain) -> Iterator[Contradiction]:
 
 
 def _boot(domain: Domain) -> Iterator[Contradiction]:
-    ordered = [(device.boot.order, device.boot) for device in _devices(domain) if getattr(device, "boot", None)]
-    for order, boot in _repeated(ordered):
+    boots: list[BootOrder] = [boot for device in _devices(domain) if (boot := getattr(device, "boot", None))]
+    for order, boot in _repeated((boot.order, boot) for boot in boots):
         yield Contradiction(boot, f"two devices have boot order {order}", "order")
-    if ordered and domain.os.boot:
+    if boots and domain.os.boot:
         message = "boot devices are named in <os>, and devices have a boot order as well; choose one of the two ways"
         yield Contradiction(domain.os.boot[0], message)
 
@@ -283,12 +286,12 @@ def _limits(domain: Domain) -> Iterator[Contradiction]:
 
 def _aliases(domain: Domain) -> Iterator[Contradiction]:
     devices = _devices(domain)
-    shared = devices.serials[0].alias if devices.serials else None
-    named = [
-        (device.alias.name, device)
-        for device in devices
-        if getattr(device, "alias", None) and not (device in devices.consoles[:1] and device.alias == shared)
-    ]
+    console = devices.consoles[0] if devices.consoles and devices.serials else None
+    named: list[tuple[str, Element]] = []
+    for device in devices:
+        alias: Alias | None = getattr(device, "alias", None)
+        if alias is not None and not (device is console and alias == devices.serials[0].alias):
+            named.append((alias.name, device))
     for name, device in _repeated(named):
         yield Contradiction(device, f"two devices have the alias {name!r}")
 

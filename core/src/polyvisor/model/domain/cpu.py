@@ -129,7 +129,7 @@ class MemoryCache(Element):
     associativity: Literal["none", "direct", "full"] = attribute(required=True)
     policy: Literal["none", "writeback", "writethrough"] = attribute(required=True)
     size: CacheSize = child(required=True)
-    line: CacheLine = child(required=True)
+    line_size: CacheLine = child("line", required=True)
 
 
 @element("cell")
