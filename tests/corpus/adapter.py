@@ -19,6 +19,7 @@ from polyvisor.host.cputimes import parse_cpu_times
 from polyvisor.host.document import capabilities_host
 from polyvisor.host.numa import Cell, PagePool
 from polyvisor.host.records import CpuTimes
+from polyvisor.host.sysinfo import parse_dmidecode, parse_processors
 from polyvisor.model.capabilities import Capabilities
 from polyvisor.model.domain.completion import check, complete
 from polyvisor.plugins import Plugins
@@ -107,3 +108,13 @@ def vircaps2xml(case: Any) -> dict[str, str]:
 def _with_stand_in_memory(cell: Cell, sizes: list[int]) -> Cell:
     pages = (PagePool(size, (cell.id + 1 + place) * 2048, 0) for place, size in enumerate(sizes))
     return replace(cell, memory_kib=(cell.id + 1) * 2**20, pages=tuple(pages), distances={})
+
+
+def sysinfo(case: Any) -> dict[str, str]:
+    texts = {"sysinfo" if "sysinfo.data" in name else "cpuinfo": case.read(name) for name in case.inputs}
+    arch = {"virSysinfoReadDMI": "x86_64", "virSysinfoReadARM": "aarch64", "virSysinfoReadS390": "s390x"}
+    found = parse_dmidecode(texts.get("sysinfo", ""))
+    if not found.bios:
+        reader = arch[case.params["reader"]]
+        found = parse_processors(texts.get("cpuinfo", ""), texts.get("sysinfo", ""), reader)
+    return {"xml": model.format(found)}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from polyvisor.state import Disk, ObjectStore, Paths
 
 

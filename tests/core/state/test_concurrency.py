@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
 from polyvisor.errors import AlreadyExists
 from polyvisor.state import ObjectStore, Paths
 

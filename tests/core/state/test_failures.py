@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+
 from polyvisor.errors import HostError
 from polyvisor.state import Disk, ObjectStore, Paths, write_atomic
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from polyvisor.errors import Busy, HostError
 from polyvisor.state import LivenessLock, alive, locked
 

@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 
 import pytest
+
 from polyvisor.errors import HostError, InvalidArgument
 from polyvisor.state import Paths, reachable
 
