@@ -62,13 +62,13 @@ class _Walk:
             self.target(node, target)
             return
         wanted, found = local(target.tag), local(node.tag)
+        expected = (f"<{wanted}>",)
         near = wanted if nearest(found, [wanted]) else None
+        message = f"the document is a <{found}>"
         if found == wanted:
-            self.report(
-                node, f"<{found}> is in namespace {namespace(node.tag)!r}", found=node.tag, expected=("no namespace",)
-            )
-        else:
-            self.report(node, f"the document is a <{found}>", found=found, expected=(f"<{wanted}>",), nearest=near)
+            message, near = f"<{found}> is in namespace {namespace(node.tag)!r}", None
+            expected = ("no namespace",)
+        self.faults.append(Fault("/", node.sourceline, message, found=found, expected=expected, nearest=near))
 
     def target(self, node: _Element, target: Target) -> None:
         cls = target.resolve(node)
@@ -129,8 +129,9 @@ class _ElementWalk:
             stray_text(self.walk, self.node)
         else:
             self.text(self.spec.text)
-        for child in self.node:
-            self.child(child)
+        surplus = self.surplus()
+        for place, child in enumerate(self.node):
+            self.child(child, place in surplus)
         self.missing()
         for rule in self.spec.rules:
             self.rule(rule)
@@ -199,23 +200,50 @@ class _ElementWalk:
 
     # -- children -----------------------------------------------------------------------------------
 
-    def child(self, child: _Element) -> None:
+    def surplus(self) -> set[int]:
+        """Places of the children that are too many of their kind: those that look least like it, else the last."""
+        places: dict[Bound, list[int]] = {}
+        for place, child in enumerate(self.node):
+            if (bound := self.spec.elements.get(child.tag)) is not None:
+                places.setdefault(bound, []).append(place)
+        found: set[int] = set()
+        for bound, several in places.items():
+            if len(several) > bound.maximum and holds(bound, self.seen) and not self.doubtful(bound):
+                several.sort(key=lambda place: (self.tried(self.node[place], bound), place))
+                found.update(several[bound.maximum :])
+        return found
+
+    def tried(self, child: _Element, bound: Bound) -> int:
+        """How many faults a child has within it."""
+        kept, self.walk.faults = self.walk.faults, []
+        try:
+            self.inside(child, bound)
+        except _Enough:
+            pass
+        finally:
+            count, self.walk.faults = len(self.walk.faults), kept
+        return count
+
+    def child(self, child: _Element, surplus: bool) -> None:
         bound = self.spec.elements.get(child.tag)
         if bound is None:
             self.no_field(child)
             return
-        count = self.counts[bound] = self.counts.get(bound, 0) + 1
+        self.counts[bound] = self.counts.get(bound, 0) + 1
         if self.doubtful(bound):
             return
         if not holds(bound, self.seen):
             message = f"<{local(child.tag)}> is not allowed {self.beside(bound)}"
             self.walk.report(child, message, found=local(child.tag), expected=wanted(bound))
             return
-        if count > bound.maximum:
+        if surplus:
             times = "once" if bound.maximum == 1 else f"{bound.maximum} times"
-            self.walk.report(
-                child, f"duplicate <{local(child.tag)}>: it may stand only {times}", found=local(child.tag)
-            )
+            message = f"duplicate <{local(child.tag)}>: it may stand only {times}"
+            self.walk.report(child, message, found=local(child.tag))
+        else:
+            self.inside(child, bound)
+
+    def inside(self, child: _Element, bound: Bound) -> None:
         if bound.kind in (f.CHILD, f.CHILDREN):
             self.nested(child, bound)
         else:

@@ -80,7 +80,7 @@ def _put_element(made: Element, output: _Output, indent: str, name: str | None) 
     opening = [f"{indent}<{tag}"]
     for bound in plan.attributes:
         value = state[bound.attr]
-        if value is None or _withheld(bound, value, output):
+        if value is None or _withheld(bound, value, output) or (bound.when and _idle(bound, state)):
             continue
         text = _text(bound, value, plan.where)
         opening.append(f" {bound.xml}='{_escape_attribute(text, bound.xml) if _SPECIAL.search(text) else text}'")
@@ -113,6 +113,16 @@ def _withheld(bound: Bound, value: Any, output: _Output) -> bool:
         (bound.volatile and not output.live)
         or (bound.secret and not output.secure)
         or (bound.omit_default and value == (bound.factory() if bound.factory else bound.default))
+    )
+
+
+def _idle(bound: Bound, state: dict[str, Any]) -> bool:
+    """Whether an attribute has its default only because every object has, and may not stand beside its siblings."""
+    if bound.default is None or state[bound.attr] != bound.default:
+        return False
+    return any(
+        (None if on.when and _idle(on, state) else on.text(state[on.attr])) not in values
+        for on, values in bound.when.items()
     )
 
 
