@@ -41,14 +41,15 @@ class DeviceOperations:
     def attach_device(
         self, session: TestSession, domain: DomainRef, device: Element, *, affect: Affect = Affect.CURRENT
     ) -> None:
+        _name_card(device)
         with session.machine(domain) as machine:
             added = None
             with machine.changing(affect) as configs:
                 for side, config in zip(machine.affected(affect), configs, strict=True):
+                    require_room(config, device)
                     fresh = device.copy()
-                    require_room(config, fresh)
                     devices_of(config).add(fresh)
-                    _check(config)
+                    _settle(config)
                     if side == "live":
                         assign_aliases(config)
                         added = fresh
@@ -116,7 +117,7 @@ class DeviceOperations:
                         if old.tag == "disk" and _path(old) != _path(new):
                             medium = {"old": _path(old), "new": _path(new), "alias": alias_of(old)}
                     _replace(config, old, new)
-                    _check(config)
+                    _settle(config)
             if medium is not None:
                 session.tell(EventKind.DISK_CHANGE, machine, **medium)
 
@@ -139,11 +140,20 @@ def _tell_removed(session: TestSession, machine: Machine, removed: Element | Non
         session.tell(EventKind.DEVICE_REMOVED, machine, alias=alias_of(removed) or "")
 
 
-def _check(config: Domain) -> None:
-    """The configuration must still make sense as a whole."""
-    from polyvisor.model.domain.completion import check
+def _name_card(device: Element) -> None:
+    """Give an interface its MAC address before it goes into two configurations, so that both have the same."""
+    from polyvisor.model.domain import Interface, Mac
+    from polyvisor.model.domain.completion import generate_mac
 
-    check(config)
+    if isinstance(device, Interface) and device.mac is None:
+        device.mac = Mac(address=generate_mac())
+
+
+def _settle(config: Domain) -> None:
+    """Fill in what the device implies (its bus, its controller); the configuration must make sense as a whole."""
+    from polyvisor.model.domain.completion import check, complete
+
+    check(complete(config))
 
 
 def _merged(old: Element, new: Element) -> Element:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 def read_metadata(config: Domain, kind: MetadataKind, uri: str | None) -> str:
     """The piece asked for; raises NoSuchMetadata."""
     if kind is MetadataKind.ELEMENT:
-        found = config.metadata.get(_namespace(uri)) if config.metadata is not None else None
+        namespace = _namespace(uri)
+        found = config.metadata.get(namespace) if config.metadata is not None else None
     else:
         found = config.title if kind is MetadataKind.TITLE else config.description
     if not found:
