@@ -15,7 +15,7 @@ from polyvisor.errors import InvalidDocument
 from polyvisor.model.domain import Domain
 from polyvisor.model.domain.address import CcidAddress, DriveAddress, VirtioSerialAddress
 from polyvisor.model.domain.clock import HostClock
-from polyvisor.model.domain.consistency import check
+from polyvisor.model.domain.consistency import check, modules_kib
 from polyvisor.model.domain.devices import Devices
 from polyvisor.model.domain.devices.chardev import (
     CharacterDevice,
@@ -64,16 +64,17 @@ MAC_PREFIX = "52:54:00"
 __all__ = ["MAC_PREFIX", "check", "complete", "generate_mac"]
 
 
-def complete(domain: Domain) -> Domain:
+def complete(domain: Domain, *, new: bool = True) -> Domain:
     """Fill in, in place, what the document implies on every hypervisor; returns ``domain``.
 
-    Raises InvalidDocument when it says nothing of what boots.
-
-    Running it again changes nothing. It does not :func:`check`: a driver completes first what is its own."""
+    ``new`` is a guest that is being defined, whose memory follows from its NUMA cells; not so one that exists already.
+    Running it again changes nothing. It does not :func:`check`: a driver completes first what is its own.
+    Raises InvalidDocument when the document says nothing of what boots."""
     if domain.devices is None:
         domain.devices = Devices()
     for step in _STEPS:
-        step(domain)
+        if new or step not in _FOR_NEW_GUESTS:
+            step(domain)
     return domain
 
 
@@ -126,14 +127,21 @@ def _cells(domain: Domain) -> None:
         cell.memory, cell.unit = cell.kib, "KiB"
 
 
-def _memory(domain: Domain) -> None:
-    if domain.cpu and domain.cpu.numa:
-        total = sum(cell.memory for cell in domain.cpu.numa.cells)
-        dump_core = domain.memory.dump_core if domain.memory else None
-        domain.memory = Memory(value=total, unit="KiB", dump_core=dump_core)
+def _memory_of_cells(domain: Domain) -> None:
+    """The cells and the memory modules say how much memory a new guest has, whatever else the document says."""
+    if domain.cpu is None or domain.cpu.numa is None:
+        return
+    total = sum(cell.memory for cell in domain.cpu.numa.cells) + modules_kib(domain)
+    if domain.memory is None:
+        domain.memory = Memory(value=total)
+    domain.memory.value, domain.memory.unit = total, "KiB"
+    if domain.current_memory and domain.current_memory.value > total:
+        domain.current_memory.value = total
+
+
+def _current_memory(domain: Domain) -> None:
     if domain.memory and (domain.current_memory is None or domain.current_memory.value == 0):
-        modules = sum(module.target.size.kib for module in _devices(domain).memories if hasattr(module, "target"))
-        domain.current_memory = CurrentMemory(value=domain.memory.value + modules, unit="KiB")
+        domain.current_memory = CurrentMemory(value=domain.memory.value, unit="KiB")
 
 
 def _processors(domain: Domain) -> None:
@@ -432,7 +440,8 @@ _STEPS: tuple[Callable[[Domain], None], ...] = (
     _identity,
     _amounts_in_kib,
     _cells,
-    _memory,
+    _memory_of_cells,
+    _current_memory,
     _processors,
     _iothreads,
     _lifecycle,
@@ -447,3 +456,5 @@ _STEPS: tuple[Callable[[Domain], None], ...] = (
     _controllers,
 )
 """In this order: later steps build on what earlier ones filled in."""
+
+_FOR_NEW_GUESTS = frozenset({_memory_of_cells})

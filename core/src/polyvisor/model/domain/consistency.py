@@ -19,6 +19,7 @@ from polyvisor.model.domain.devices.chardev import (
     UdpSource,
     UnixSource,
 )
+from polyvisor.model.domain.devices.controller import Controller, UsbController
 from polyvisor.model.domain.devices.disk import DiskBus, DiskDevice
 from polyvisor.model.domain.devices.graphics import AddressListen, Rdp, SocketListen, Spice, Vnc
 from polyvisor.model.domain.devices.hostdev import UsbSource
@@ -106,6 +107,11 @@ def _repeated(items: Iterable[tuple[Key, Found]]) -> Iterator[tuple[Key, Found]]
         seen.add(key)
 
 
+def modules_kib(domain: Domain) -> int:
+    """What the memory modules hold, in KiB; ``<memory>`` counts them in."""
+    return sum(module.target.size.kib for module in _of(domain, MemoryDevice))
+
+
 def _name(domain: Domain) -> Iterator[Contradiction]:
     if "/" in domain.name:
         yield Contradiction(domain, f"the name {domain.name!r} contains '/', which no name may")
@@ -116,13 +122,16 @@ def _name(domain: Domain) -> Iterator[Contradiction]:
 def _memory(domain: Domain) -> Iterator[Contradiction]:
     if domain.memory is not None and domain.memory.value == 0:
         yield Contradiction(domain.memory, "the guest has no memory")
-    total = domain.memory_kib + sum(module.target.size.kib for module in _of(domain, MemoryDevice))
+    total = domain.memory_kib
     if domain.memory and domain.current_memory and domain.current_memory.kib > total:
         message = f"currentMemory is {domain.current_memory.kib} KiB, more than the {total} KiB the guest has"
         yield Contradiction(domain.current_memory, message)
     if domain.max_memory and domain.memory and domain.max_memory.kib < total:
         message = f"maxMemory is {domain.max_memory.kib} KiB, less than the {total} KiB the guest begins with"
         yield Contradiction(domain.max_memory, message)
+    if (modules := modules_kib(domain)) and modules >= total:
+        message = f"memory is {total} KiB and counts the memory modules, but these alone have {modules} KiB"
+        yield Contradiction(domain.memory or domain, message)
 
 
 def _processors(domain: Domain) -> Iterator[Contradiction]:
@@ -136,8 +145,6 @@ def _processors(domain: Domain) -> Iterator[Contradiction]:
     listed = domain.vcpus.vcpus if domain.vcpus else []
     for number, state in _repeated((state.id, state) for state in listed):
         yield Contradiction(state, f"CPU {number} is described twice", "id")
-    for order, state in _repeated((state.order, state) for state in listed if state.order is not None):
-        yield Contradiction(state, f"two CPUs have order {order}", "order")
 
 
 def _cpu_sets(domain: Domain) -> Iterator[Contradiction]:
@@ -244,15 +251,19 @@ def _targets(domain: Domain) -> Iterator[Contradiction]:
     devices = _devices(domain)
     for name, disk in _repeated((disk.target.dev, disk) for disk in devices.disks):
         yield Contradiction(disk, f"two disks are called {name!r}")
-    for key, controller in _repeated(
-        ((each.type, each.index), each) for each in devices.controllers if each.index is not None
-    ):
+    numbered = [each for each in devices.controllers if each.index is not None and not _is_companion(each)]
+    for key, controller in _repeated(((each.type, each.index), each) for each in numbered):
         yield Contradiction(controller, f"two controllers of type {key[0]} have index {key[1]}", "index")
     for number, audio in _repeated((audio.id, audio) for audio in devices.audios):
         yield Contradiction(audio, f"two audio systems have number {number}", "id")
     primary = [video for video in devices.videos if video.model and video.model.primary]
     for video in primary[1:]:
         yield Contradiction(video, "only one video device can be primary")
+
+
+def _is_companion(controller: Controller) -> bool:
+    """Whether it is one of the slow USB controllers that share a fast one's number."""
+    return isinstance(controller, UsbController) and (controller.model or "").startswith("ich9-uhci")
 
 
 def _disks(domain: Domain) -> Iterator[Contradiction]:
