@@ -86,11 +86,16 @@ def imports(module: Module) -> Iterator[Import]:
                 yield Import(where, alias.name, (), runs)
         elif isinstance(node, ast.ImportFrom):
             yield Import(where, absolute(module, node), tuple(alias.name for alias in node.names), runs)
-        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+        elif isinstance(node, ast.If) and last_name(node.test) == "TYPE_CHECKING":
             pending += [(child, False) for child in node.body] + [(child, runs) for child in node.orelse]
         else:
             inside = runs and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
             pending += [(child, inside) for child in ast.iter_child_nodes(node)]
+
+
+def last_name(node: ast.expr) -> str | None:
+    """``c`` of ``c`` and of ``a.b.c``."""
+    return getattr(node, "attr", getattr(node, "id", None))
 
 
 def absolute(module: Module, node: ast.ImportFrom) -> str:
@@ -176,9 +181,11 @@ def private_attributes(module: Module, borrowed: set[str]) -> Iterator[str]:
     """Uses of ``x._private`` where ``x`` came from the core."""
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.endswith("__"):
-            owner = ast.unparse(node.value)
-            if owner.partition(".")[0] in borrowed:
-                yield f"{owner}.{node.attr}"
+            owner: ast.expr = node.value
+            while isinstance(owner, ast.Attribute):
+                owner = owner.value
+            if isinstance(owner, ast.Name) and owner.id in borrowed:
+                yield ast.unparse(node)
 
 
 def strangers(known: dict[str, Module]) -> list[str]:
