@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
@@ -15,8 +16,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from polyvisor.errors import AlreadyExists
-from polyvisor.state import ObjectStore, Paths
+from polyvisor.errors import AlreadyExists, Busy
+from polyvisor.state import ObjectStore, Paths, locked
 
 A = UUID(int=1)
 
@@ -86,6 +87,42 @@ def test_a_reader_never_misses_an_object_that_is_being_renamed_or_replaced(tmp_p
         seen.add(current.name)
     assert ended_well(pid)
     assert len(seen) > 1, "the reader ran while names changed"
+
+
+def test_a_scan_that_missed_a_renamed_object_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some file systems list neither name of a file that is renamed while its directory is read."""
+    paths = Paths.embedded("acme", tmp_path)
+    entry = ObjectStore(paths).put("old", A, b"<old/>", {})
+    listdir = os.listdir
+    renamed = []
+
+    def unlucky(path: str) -> list[str]:
+        if renamed:
+            return listdir(path)
+        renamed.append(path)
+        ObjectStore(paths).rename(entry, "new", b"<new/>", {})
+        return [name for name in listdir(path) if not name.endswith(".xml")]
+
+    monkeypatch.setattr(os, "listdir", unlucky)
+    assert [found.name for found in ObjectStore(paths).entries()] == ["new"]
+    assert renamed
+
+
+def test_a_lock_file_removed_between_opening_and_locking_it_is_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.lock"
+    flock = fcntl.flock
+    removed = []
+
+    def late(descriptor: int, operation: int) -> None:
+        if not removed:
+            removed.append(path.unlink())
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with locked(path, timeout=0.1), pytest.raises(Busy), locked(path, timeout=0):
+        pytest.fail("two have the lock")
 
 
 def test_locks_keep_two_processes_apart(tmp_path: Path) -> None:

@@ -202,6 +202,21 @@ def test_flags_of_a_removal_cut_short_do_not_come_back(dying: Any, killed: Any, 
             assert not later.get_flag(A, "autostart")
 
 
+@pytest.mark.parametrize(("old", "new"), [("a", "b"), ("b", "a")])
+def test_a_rename_that_has_been_seen_is_finished(old: str, new: str, dying: Any, killed: Any, tmp_path: Path) -> None:
+    for step in range(12):
+        paths = Paths.embedded("acme", tmp_path / str(step))
+        entry = ObjectStore(paths).put(old, A, OLD, {})
+        try:
+            ObjectStore(paths, disk=dying(step)).rename(entry, new, NEW, {})
+        except killed:
+            pass
+        both = len(list((paths.config / "domain").glob("*.xml"))) == 2
+        for _ in range(2):
+            assert both <= (picture(paths)[0] == {new: NEW})
+            ObjectStore(paths).recover()
+
+
 def test_recovery_without_permission_to_repair_does_not_stand_in_the_way(
     dying: Any, killed: Any, failing: Any, tmp_path: Path
 ) -> None:
