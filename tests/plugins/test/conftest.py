@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import polyvisor
 import pytest
+
+import polyvisor
 from polyvisor.config import Configuration
 from polyvisor.objects.connection import Connection
 from polyvisor.objects.domain import Domain

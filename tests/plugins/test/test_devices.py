@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from polyvisor.errors import AlreadyExists, InvalidDocument, InvalidState, NoSuchDevice, UnsupportedConfiguration
 from polyvisor.model.domain import Disk, Interface
 from polyvisor.spi import Affect

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from polyvisor.errors import AlreadyExists, InvalidArgument, InvalidState, NoSuchDomain, UnsupportedOption
 from polyvisor.operations.lifecycle import ShutdownMode, SuspendTarget
 from polyvisor.spi import Affect, DomainState

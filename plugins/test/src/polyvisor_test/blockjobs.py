@@ -45,9 +45,9 @@ class DiskJob:
             job.wait(seconds / steps)
             job.check()
             if self.aborted.is_set():
-                raise OperationCancelled(f"the {self.type.value} of disk {self.disk} was aborted")
+                raise OperationCancelled(f"the {self.type.value.lower()} of disk {self.disk} was aborted")
             self.done = self.total * step // steps
-            job.progress(self.done, self.total, phase=self.type.value)
+            job.progress(self.done, self.total, phase=self.type.value.lower())
 
 
 class BlockJobOperations:
@@ -64,7 +64,7 @@ class BlockJobOperations:
         with session.machine(domain) as machine:
             job = _job(machine, disk)
             if pivot and not job.ready:
-                raise InvalidState(f"the {job.type.value} of disk {job.disk} is not ready to pivot")
+                raise InvalidState(f"the {job.type.value.lower()} of disk {job.disk} is not ready to pivot")
             if not job.ready:
                 job.aborted.set()
             else:
@@ -109,9 +109,10 @@ class BlockJobOperations:
         bandwidth: int = 0,
         pivot: bool = False,
     ) -> None:
-        from polyvisor_test.documents import CopyDestination, read
+        from polyvisor.documents import read
+        from polyvisor_test.documents import CopyDestination
 
-        target: CopyDestination = read(destination, CopyDestination)
+        target = read(destination, CopyDestination)
         with session.machine(domain) as machine:
             found = _active_disk(machine, disk)
             if machine.persistent and not transient:
@@ -183,7 +184,7 @@ def _begin(
     _require_bandwidth(bandwidth)
     target = disk.target.dev
     if target in machine.disk_jobs:
-        raise Busy(f"disk {target} of {machine.ref} is busy: {machine.disk_jobs[target].type.value}")
+        raise Busy(f"disk {target} of {machine.ref} is busy: {machine.disk_jobs[target].type.value.lower()}")
     job = machine.disk_jobs[target] = DiskJob(target, type, machine.capacity(disk), bandwidth, finish)
     return job
 

@@ -16,7 +16,7 @@ from polyvisor_test.session import TestSession
 
 if TYPE_CHECKING:
     from polyvisor.model.domain import Domain
-    from polyvisor_test.documents import CheckpointDisks, CheckpointDocument
+    from polyvisor_test.documents import CheckpointDisks, WholeCheckpoint
 
 
 @dataclass(slots=True)
@@ -25,7 +25,7 @@ class Checkpoint:
 
     name: str
     created: int
-    document: CheckpointDocument
+    document: WholeCheckpoint
     config: Domain
     written: int
     parent: str | None = None
@@ -44,9 +44,9 @@ class CheckpointOperations:
         redefine: bool = False,
         quiesce: bool = False,
     ) -> CheckpointRef:
-        from polyvisor_test.documents import CheckpointDocument, read
+        from polyvisor_test.documents import read_checkpoint
 
-        document: CheckpointDocument = read(config, CheckpointDocument)
+        document = read_checkpoint(config)
         with session.machine(domain) as machine:
             if redefine:
                 return _redefine(session, machine, document)
@@ -144,7 +144,7 @@ def _row(machine: Machine, checkpoint: Checkpoint) -> CheckpointRow:
     )
 
 
-def _tracked(machine: Machine, document: CheckpointDocument, name: str) -> CheckpointDisks:
+def _tracked(machine: Machine, document: WholeCheckpoint, name: str) -> CheckpointDisks:
     """Every disk of the guest, tracked in a bitmap named after the checkpoint unless the document says otherwise."""
     from polyvisor_test.documents import CheckpointDisk, CheckpointDisks
 
@@ -166,7 +166,7 @@ def _tracked(machine: Machine, document: CheckpointDocument, name: str) -> Check
     return CheckpointDisks(disks=tracked)
 
 
-def _redefine(session: TestSession, machine: Machine, document: CheckpointDocument) -> CheckpointRef:
+def _redefine(session: TestSession, machine: Machine, document: WholeCheckpoint) -> CheckpointRef:
     """Record a checkpoint that its document describes in full."""
     if not document.name or document.creation_time is None:
         raise InvalidDocument("a checkpoint that is recorded again needs its <name> and <creationTime>")

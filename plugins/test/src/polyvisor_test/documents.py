@@ -6,8 +6,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, Literal
 
-from polyvisor.documents import Element, attribute, child, children, element, text, value
+from polyvisor.documents import Element, attribute, child, children, element, read, text, value
 from polyvisor.documents import datatypes as dt
+from polyvisor.documents.parsing import parse
 from polyvisor.model.domain import DiskDriver, DiskType, Domain
 from polyvisor.model.domain.devices.storage import SOURCES, AnySource
 from polyvisor.operations.snapshots import SnapshotState
@@ -113,6 +114,12 @@ class SnapshotDocument(Element):
     parent: Parent | None = child()
     memory: SnapshotMemory | None = child()
     disks: SnapshotDisks | None = child()
+
+
+@element("domainsnapshot")
+class WholeSnapshot(SnapshotDocument):
+    """A snapshot with the configurations it holds: the one that counted, and the stored one of a guest that ran."""
+
     domain: Domain | None = child()
     inactive_domain: Domain | None = child(name="inactiveDomain")
 
@@ -152,11 +159,36 @@ class CheckpointDocument(Element):
     creation_time: int | None = value(dt.UINT64, tag="creationTime")
     parent: Parent | None = child()
     disks: CheckpointDisks | None = child()
+
+
+@element("domaincheckpoint")
+class WholeCheckpoint(CheckpointDocument):
+    """A checkpoint with the configuration that the domain had."""
+
     domain: Domain | None = child()
 
 
-def read(document: str | bytes, root: type[Any]) -> Any:
-    """Read a document of this module; raises InvalidDocument with every fault."""
-    from polyvisor import documents
+def read_snapshot(document: str | bytes) -> WholeSnapshot:
+    """Read a ``<domainsnapshot>``; raises InvalidDocument with every fault."""
+    domains = {"domain": "domain", "inactive_domain": "inactiveDomain"}
+    whole: WholeSnapshot = _read(document, SnapshotDocument, WholeSnapshot, domains)
+    return whole
 
-    return documents.read(document, root)
+
+def read_checkpoint(document: str | bytes) -> WholeCheckpoint:
+    """Read a ``<domaincheckpoint>``; raises InvalidDocument with every fault."""
+    whole: WholeCheckpoint = _read(document, CheckpointDocument, WholeCheckpoint, {"domain": "domain"})
+    return whole
+
+
+def _read(document: str | bytes, bare: type[Element], whole: type[Element], domains: dict[str, str]) -> Any:
+    """Read the domains of a document apart from the rest: their grammar need not be made again inside another."""
+    tree = parse(document)
+    configs = {}
+    for field, tag in domains.items():
+        for found in tree.findall(tag):
+            tree.remove(found)
+            found.tag = "domain"
+            configs[field] = read(found, Domain, contributions=EXTENSIONS)
+    rest = read(tree, bare)
+    return whole(**{field.attr: getattr(rest, field.attr) for field in bare.fields()}, **configs)

@@ -11,7 +11,7 @@ from polyvisor.errors import AlreadyExists, InvalidDocument, NoSuchSnapshot
 from polyvisor.operations.domainjobs import JobOperation
 from polyvisor.operations.snapshots import SnapshotExtent, SnapshotRef, SnapshotRow, SnapshotState
 from polyvisor.spi import DomainRef, DomainState, JobControl, hookimpl
-from polyvisor_test import transitions
+from polyvisor_test import chains, transitions
 from polyvisor_test.finding import devices_of
 from polyvisor_test.machine import Machine
 from polyvisor_test.session import TestSession
@@ -19,7 +19,7 @@ from polyvisor_test.work import working
 
 if TYPE_CHECKING:
     from polyvisor.model.domain import Domain
-    from polyvisor_test.documents import SnapshotDocument
+    from polyvisor_test.documents import WholeSnapshot
 
 STATES: dict[DomainState, SnapshotState] = {
     DomainState.RUNNING: SnapshotState.RUNNING,
@@ -39,7 +39,7 @@ class Snapshot:
     name: str
     created: int
     state: SnapshotState
-    document: SnapshotDocument
+    document: WholeSnapshot
     live: Domain | None = None
     stored: Domain | None = None
     seconds: int = 0
@@ -67,9 +67,9 @@ class SnapshotOperations:
         atomic: bool = False,
         live: bool = False,
     ) -> SnapshotRef:
-        from polyvisor_test.documents import SnapshotDocument, read
+        from polyvisor_test.documents import read_snapshot
 
-        document: SnapshotDocument = read(config, SnapshotDocument)
+        document = read_snapshot(config)
         if redefine:
             with session.machine(domain) as machine:
                 return _redefine(machine, document, current)
@@ -189,7 +189,7 @@ def _row(machine: Machine, snapshot: Snapshot) -> SnapshotRow:
 # -- taking --------------------------------------------------------------------------------------------------
 
 
-def _check(machine: Machine, document: SnapshotDocument, disk_only: bool) -> None:
+def _check(machine: Machine, document: WholeSnapshot, disk_only: bool) -> None:
     """Raise for a snapshot that cannot be taken of the guest as it is."""
     if document.name is not None and document.name in machine.snapshots:
         raise AlreadyExists(f"{machine.ref} has a snapshot {document.name!r} already", target=str(machine.ref))
@@ -204,7 +204,7 @@ def _check(machine: Machine, document: SnapshotDocument, disk_only: bool) -> Non
         raise InvalidDocument(f"there is no memory to keep: {'disk-only' if disk_only else 'the guest is off'}")
 
 
-def _take(session: TestSession, machine: Machine, document: SnapshotDocument, disk_only: bool) -> Snapshot:
+def _take(session: TestSession, machine: Machine, document: WholeSnapshot, disk_only: bool) -> Snapshot:
     name = document.name or machine.snapshots.free_name(str(int(time.time())))
     whole = machine.active and not disk_only
     snapshot = Snapshot(
@@ -217,16 +217,39 @@ def _take(session: TestSession, machine: Machine, document: SnapshotDocument, di
         seconds=machine.vitals.seconds(session.node.clock),
         external=_is_external(document, disk_only),
     )
+    for target, path, format in _overlays(machine, document, name, disk_only):
+        for config in filter(None, (machine.live, machine.stored)):
+            for disk in devices_of(config).disks:
+                if disk.target.dev == target:
+                    chains.push(disk, path, format)
     machine.snapshots.add(snapshot)
     return snapshot
 
 
-def _is_external(document: SnapshotDocument, disk_only: bool) -> bool:
+def _overlays(
+    machine: Machine, document: WholeSnapshot, name: str, disk_only: bool
+) -> list[tuple[str, str, str]]:
+    """Target, path and format of each image that the snapshot puts on top of a disk."""
+    said = {disk.name: disk for disk in document.disks.disks} if document.disks else {}
+    default = "external" if disk_only else "internal"
+    found = []
+    for disk in devices_of(machine.config).disks:
+        told = said.get(disk.target.dev)
+        kind = (told.snapshot if told else None) or (disk.snapshot if not told else None) or default
+        if kind != "external" or disk.readonly or disk.source is None:
+            continue
+        path = told.source.file if told and told.source else None
+        format = told.driver.type if told and told.driver else None
+        found.append((disk.target.dev, path or chains.overlay_path(disk, name), format or "qcow2"))
+    return found
+
+
+def _is_external(document: WholeSnapshot, disk_only: bool) -> bool:
     kinds = {disk.snapshot for disk in document.disks.disks} if document.disks else set()
     return disk_only or "external" in kinds or bool(document.memory and document.memory.snapshot.value == "external")
 
 
-def _document(snapshot: Snapshot) -> SnapshotDocument:
+def _document(snapshot: Snapshot) -> WholeSnapshot:
     """The snapshot's document, with what the driver knows filled in."""
     from polyvisor_test.documents import MemoryState, Parent, SnapshotMemory
 
@@ -242,7 +265,7 @@ def _document(snapshot: Snapshot) -> SnapshotDocument:
     return filled
 
 
-def _redefine(machine: Machine, document: SnapshotDocument, current: bool) -> SnapshotRef:
+def _redefine(machine: Machine, document: WholeSnapshot, current: bool) -> SnapshotRef:
     """Record a snapshot that its document describes in full."""
     if not document.name or document.creation_time is None or document.state is None:
         raise InvalidDocument("a snapshot that is recorded again needs its <name>, <creationTime> and <state>")
