@@ -128,7 +128,7 @@ def test_title_and_description(guest, told):
 def test_custom_metadata_lives_in_its_namespace(guest):
     guest.set_metadata(MetadataKind.ELEMENT, "<note>keep</note>", uri=NAMESPACE, key="n")
     assert "keep" in guest.metadata(MetadataKind.ELEMENT, uri=NAMESPACE)
-    assert f"<n:note xmlns:n=\"{NAMESPACE}\">keep</n:note>" in guest.xml()
+    assert f'<n:note xmlns:n="{NAMESPACE}">keep</n:note>' in guest.xml()
     guest.set_metadata(MetadataKind.ELEMENT, None, uri=NAMESPACE)
     with pytest.raises(NoSuchMetadata, match="notes"):
         guest.metadata(MetadataKind.ELEMENT, uri=NAMESPACE)

@@ -187,5 +187,3 @@ def _replace(config: Domain, old: Element, new: Element) -> None:
             setattr(devices, field.attr, new)
         elif isinstance(held, list) and any(each is old for each in held):
             setattr(devices, field.attr, [new if each is old else each for each in held])
-
-

@@ -25,9 +25,7 @@ VCPU_RUNNING = 1
 def collect(machine: Machine, clock: int, groups: Iterable[StatsGroup]) -> dict[str, int | float | bool | str]:
     """The figures of ``groups`` at the node time ``clock``."""
     measured = Measured(machine.config, machine.vitals.seconds(clock))
-    return {
-        f"{group.value}.{name}": value for group in groups for name, value in GROUPS[group](machine, measured)
-    }
+    return {f"{group.value}.{name}": value for group in groups for name, value in GROUPS[group](machine, measured)}
 
 
 def _state(machine: Machine, measured: Measured) -> Iterator[Figure]:

@@ -70,9 +70,7 @@ class GuestOperations:
             return guestsystem.filesystems(machine.config)
 
     @hookimpl
-    def freeze_filesystems(
-        self, session: TestSession, domain: DomainRef, *, mountpoints: Sequence[str] = ()
-    ) -> int:
+    def freeze_filesystems(self, session: TestSession, domain: DomainRef, *, mountpoints: Sequence[str] = ()) -> int:
         with _agent(session, domain) as (_, system):
             system.frozen |= system.mountpoints(mountpoints)
             return len(system.frozen)
@@ -156,9 +154,7 @@ class GuestOperations:
             return GuestVcpus(present, present - system.offline, present - {0})
 
     @hookimpl
-    def set_guest_vcpus(
-        self, session: TestSession, domain: DomainRef, vcpus: Collection[int], online: bool
-    ) -> None:
+    def set_guest_vcpus(self, session: TestSession, domain: DomainRef, vcpus: Collection[int], online: bool) -> None:
         with _agent(session, domain) as (machine, _):
             machine.set_online(vcpus, online)
 

@@ -70,5 +70,3 @@ class InputOperations:
                 session.guest_powers_off(machine)
             elif signal == "kill":
                 session.power_off(machine, transitions.CRASH)
-
-

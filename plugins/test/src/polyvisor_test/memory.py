@@ -74,9 +74,7 @@ class MemoryOperations:
                         balloon.stats = BalloonStatistics(period=seconds) if seconds else None
 
     @hookimpl
-    def memory_limits(
-        self, session: TestSession, domain: DomainRef, *, affect: Affect = Affect.CURRENT
-    ) -> Parameters:
+    def memory_limits(self, session: TestSession, domain: DomainRef, *, affect: Affect = Affect.CURRENT) -> Parameters:
         with session.machine(domain) as machine:
             return Parameters(dict(_limits(machine.reading(affect))))
 

@@ -93,9 +93,7 @@ class TestSession(Session):
         """Take a saved guest up again where it was; ``paused`` None as it was saved."""
         machine.live = image.config.copy()
         stay = image.paused if paused is None else paused
-        self.power_on(
-            machine, transitions.RESTORE_PAUSED if stay else transitions.RESTORE, autodestroy=autodestroy
-        )
+        self.power_on(machine, transitions.RESTORE_PAUSED if stay else transitions.RESTORE, autodestroy=autodestroy)
         machine.vitals.resume_at(image.seconds, self.node.clock, running=not stay)
 
     def power_off(self, machine: Machine, transition: Transition) -> None:

@@ -226,9 +226,7 @@ def _take(session: TestSession, machine: Machine, document: WholeSnapshot, disk_
     return snapshot
 
 
-def _overlays(
-    machine: Machine, document: WholeSnapshot, name: str, disk_only: bool
-) -> list[tuple[str, str, str]]:
+def _overlays(machine: Machine, document: WholeSnapshot, name: str, disk_only: bool) -> list[tuple[str, str, str]]:
     """Target, path and format of each image that the snapshot puts on top of a disk."""
     said = {disk.name: disk for disk in document.disks.disks} if document.disks else {}
     default = "external" if disk_only else "internal"
@@ -256,9 +254,7 @@ def _document(snapshot: Snapshot) -> WholeSnapshot:
     filled = snapshot.document.copy()
     filled.name, filled.creation_time, filled.state = snapshot.name, snapshot.created, snapshot.state
     filled.parent = Parent(name=snapshot.parent) if snapshot.parent else None
-    filled.memory = filled.memory or SnapshotMemory(
-        snapshot=MemoryState.INTERNAL if snapshot.live else MemoryState.NO
-    )
+    filled.memory = filled.memory or SnapshotMemory(snapshot=MemoryState.INTERNAL if snapshot.live else MemoryState.NO)
     filled.domain = snapshot.live or snapshot.stored
     if snapshot.live is not None and snapshot.stored is not None:
         filled.inactive_domain = snapshot.stored
@@ -333,5 +329,3 @@ def _steps(was_running: bool, wanted: str) -> Iterator[transitions.Transition]:
         yield transitions.REVERT_RESUME
     elif not was_running:
         yield transitions.REVERT_STILL_PAUSED
-
-

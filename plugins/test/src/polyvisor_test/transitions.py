@@ -20,26 +20,18 @@ def _to(state: DomainState, reason: str, *events: tuple[Lifecycle, str]) -> Tran
 
 
 BOOT = _to(DomainState.RUNNING, "booted", (Lifecycle.STARTED, "booted"))
-BOOT_PAUSED = _to(
-    DomainState.PAUSED, "user", (Lifecycle.STARTED, "booted"), (Lifecycle.SUSPENDED, "paused")
-)
+BOOT_PAUSED = _to(DomainState.PAUSED, "user", (Lifecycle.STARTED, "booted"), (Lifecycle.SUSPENDED, "paused"))
 RESTORE = _to(DomainState.RUNNING, "restored", (Lifecycle.STARTED, "restored"))
-RESTORE_PAUSED = _to(
-    DomainState.PAUSED, "user", (Lifecycle.STARTED, "restored"), (Lifecycle.SUSPENDED, "restored")
-)
+RESTORE_PAUSED = _to(DomainState.PAUSED, "user", (Lifecycle.STARTED, "restored"), (Lifecycle.SUSPENDED, "restored"))
 PAUSE = _to(DomainState.PAUSED, "user", (Lifecycle.SUSPENDED, "paused"))
 RESUME = _to(DomainState.RUNNING, "unpaused", (Lifecycle.RESUMED, "unpaused"))
-SHUT_DOWN = _to(
-    DomainState.SHUT_OFF, "shutdown", (Lifecycle.SHUTDOWN, "finished"), (Lifecycle.STOPPED, "shutdown")
-)
+SHUT_DOWN = _to(DomainState.SHUT_OFF, "shutdown", (Lifecycle.SHUTDOWN, "finished"), (Lifecycle.STOPPED, "shutdown"))
 DESTROY = _to(DomainState.SHUT_OFF, "destroyed", (Lifecycle.STOPPED, "destroyed"))
 SAVE = _to(DomainState.SHUT_OFF, "saved", (Lifecycle.STOPPED, "saved"))
 CRASH = _to(DomainState.SHUT_OFF, "crashed", (Lifecycle.STOPPED, "crashed"))
 PANIC = _to(DomainState.CRASHED, "panicked", (Lifecycle.CRASHED, "panicked"))
 SLEEP = _to(DomainState.PM_SUSPENDED, "unknown", (Lifecycle.PM_SUSPENDED, "memory"))
-HIBERNATE = _to(
-    DomainState.SHUT_OFF, "shutdown", (Lifecycle.PM_SUSPENDED, "disk"), (Lifecycle.STOPPED, "shutdown")
-)
+HIBERNATE = _to(DomainState.SHUT_OFF, "shutdown", (Lifecycle.PM_SUSPENDED, "disk"), (Lifecycle.STOPPED, "shutdown"))
 WAKE = _to(DomainState.RUNNING, "event wakeup", (Lifecycle.STARTED, "wakeup"))
 REVERT_START = _to(DomainState.RUNNING, "from snapshot", (Lifecycle.STARTED, "from-snapshot"))
 REVERT_START_PAUSED = _to(

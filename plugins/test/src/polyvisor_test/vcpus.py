@@ -256,9 +256,7 @@ class VcpuOperations:
     # -- scheduling -----------------------------------------------------------------------------------------
 
     @hookimpl
-    def scheduler(
-        self, session: TestSession, domain: DomainRef, *, affect: Affect = Affect.CURRENT
-    ) -> Scheduler:
+    def scheduler(self, session: TestSession, domain: DomainRef, *, affect: Affect = Affect.CURRENT) -> Scheduler:
         with session.machine(domain) as machine:
             tune = machine.reading(affect).cputune
             values = {}
@@ -407,5 +405,3 @@ def _pin(
         if "live" in machine.affected(affect):
             allowed = cpuset or format_cpu_list(_all_cpus(session))
             session.events(Event(EventKind.TUNABLE, machine.ref, data={tunable: allowed}))
-
-

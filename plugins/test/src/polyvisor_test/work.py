@@ -64,9 +64,7 @@ class Work:
 
 
 @contextmanager
-def working(
-    session: TestSession, domain: DomainRef, operation: JobOperation, job: JobControl
-) -> Iterator[Machine]:
+def working(session: TestSession, domain: DomainRef, operation: JobOperation, job: JobControl) -> Iterator[Machine]:
     """Do a job's work on a running guest, then run the block under the lock, as the job's last step.
 
     The work is as large as the guest's memory. Raises Busy while another job is at work, InvalidState when the
