@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from urllib.parse import unquote
 
 from polyvisor.errors import InvalidArgument
@@ -13,8 +12,17 @@ LONGEST_FILE_NAME = 255
 LONGEST_NAME = LONGEST_FILE_NAME - 36 - 1 - len(SUFFIX)
 """Bytes left for the encoded name."""
 
-# what a file name cannot hold, what would be decoded, and what would spoil a terminal
-_UNSAFE = re.compile(r"[/%\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+def _percent(character: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in character.encode())
+
+
+# what a file name cannot hold, what would be decoded, and what would spoil a terminal; a table, for a regular
+# expression with characters of so many blocks takes longer to compile than a thousand names to encode
+_UNSAFE = {
+    number: _percent(chr(number))
+    for number in (*range(0x20), *b"/%", *range(0x7F, 0xA0), *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+}
 
 
 def encode(name: str) -> str:
@@ -24,7 +32,7 @@ def encode(name: str) -> str:
     if not name:
         raise InvalidArgument("a name cannot be empty")
     try:
-        coded = _UNSAFE.sub(_percent, name)
+        coded = name.translate(_UNSAFE)
         size = len(coded.encode())
     except UnicodeEncodeError:
         raise InvalidArgument(f"the name {name!r} holds characters that are no Unicode text") from None
@@ -50,7 +58,3 @@ def split(file: str) -> tuple[str, str] | None:
     if len(file) > 41 and file[36] == "." and file.endswith(SUFFIX):
         return file[:36], file[37:-4]
     return None
-
-
-def _percent(match: re.Match[str]) -> str:
-    return "".join(f"%{byte:02X}" for byte in match[0].encode())

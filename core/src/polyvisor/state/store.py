@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -28,7 +27,7 @@ from polyvisor.state.records import Records, uuids
 log = logging.getLogger(__name__)
 
 _FORMAT_FILE = ".format"
-_FLAG = re.compile(r"[a-z][a-z0-9-]{0,63}")
+_LONGEST_FLAG = 64
 
 
 class ObjectStore:
@@ -258,13 +257,13 @@ class ObjectStore:
         self._disk.sync_directory(os.path.dirname(path))
 
     def _flag_directory(self, flag: str) -> str:
-        if not _FLAG.fullmatch(flag):
+        if not _is_flag(flag):
             raise InvalidArgument(f"{flag!r} is not the name of a flag", hint="use small letters, digits and hyphens")
         return os.path.join(self._directory, flag)
 
     def _flags(self) -> list[str]:
         """Flags that some object has had."""
-        return [name for name in _names(self._directory) if _FLAG.fullmatch(name)]
+        return [name for name in _names(self._directory) if _is_flag(name)]
 
     def _drop_flags(self, uuid: str) -> None:
         for flag in self._flags():
@@ -366,6 +365,11 @@ class ObjectStore:
             if not self._compatible:
                 write_atomic(path, b"%d\n" % VERSION, disk=self._disk)
                 self._compatible = True
+
+
+def _is_flag(name: str) -> bool:
+    plain = name.isascii() and name.replace("-", "").isalnum() and name == name.lower()
+    return plain and name[0].isalpha() and len(name) <= _LONGEST_FLAG
 
 
 def _names(directory: str) -> list[str]:
