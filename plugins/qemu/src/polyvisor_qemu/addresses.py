@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from polyvisor.errors import UnsupportedConfiguration
 from polyvisor.model.domain.address import PciAddress, UsbAddress, VirtioSerialAddress
 from polyvisor.model.domain.devices.controller import PciController, PciControllerModel, PciControllerTarget
-
 from polyvisor_qemu import devices
 from polyvisor_qemu.devices import Place
 from polyvisor_qemu.machine import Machine
@@ -29,6 +28,7 @@ Slot = tuple[int, int, int]
 
 _FIRST_PORT_SLOT = 1
 _SLOTS = range(1, 32)
+_PORTS = ("pcie-root-port", "pcie-switch-downstream-port")
 _BUILT_IN = {
     "i440fx": {(0, 0, 0), *((0, 1, function) for function in range(8))},
     "q35": {(0, 0, 0), *((0, 0x1F, function) for function in range(8))},
@@ -47,7 +47,7 @@ class PciPlan:
     """The PCI buses of a guest while places are given out."""
 
     def __init__(self, config: Domain, machine: Machine) -> None:
-        self._config = config
+        self._held: Any = config.devices
         self._machine = machine
         self._taken: dict[Slot, Any] = dict.fromkeys(_BUILT_IN.get(machine.kind, set()))
         self._buses: dict[int, PciController] = {}
@@ -55,10 +55,10 @@ class PciPlan:
     def assign(self) -> None:
         """Give out what is missing."""
         waiting = []
-        for controller in self._config.devices.controllers:
+        for controller in self._held.controllers:
             if isinstance(controller, PciController):
                 self._note_bus(controller)
-        for device in devices.in_order(self._config):
+        for device in devices.in_order(self._held):
             if isinstance(device.address, PciAddress):
                 self._claim(device)
             elif device.address is None and (place := devices.place(device, self._machine)) in devices.PCI_PLACES:
@@ -136,9 +136,8 @@ class PciPlan:
 
     def _ports(self) -> Iterator[int]:
         for index, controller in sorted(self._buses.items()):
-            if controller.model in ("pcie-root-port", "pcie-switch-downstream-port"):
-                if (index, 0, 0) not in self._taken:
-                    yield index
+            if controller.model in _PORTS and (index, 0, 0) not in self._taken:
+                yield index
 
     def _free_port(self) -> Slot:
         for index in self._ports():
@@ -147,7 +146,7 @@ class PciPlan:
 
     def _add_port(self) -> int:
         controller = PciController(index=self._next_index(), model="pcie-root-port")
-        self._config.devices.controllers.append(controller)
+        self._held.controllers.append(controller)
         assert controller.index is not None
         self._buses[controller.index] = controller
         self._place_port(controller)
@@ -171,9 +170,10 @@ class PciPlan:
 
     def _mark_multifunction(self) -> None:
         for (bus, slot, function), holder in self._taken.items():
-            if bus == 0 and function == 0 and _is_port(holder) and holder.address.multifunction is None:
-                if any((0, slot, other) in self._taken for other in range(1, 8)):
-                    holder.address.multifunction = True
+            if bus or function or not _is_port(holder) or holder.address.multifunction is not None:
+                continue
+            if any((0, slot, other) in self._taken for other in range(1, 8)):
+                holder.address.multifunction = True
 
     def _find_bridge(self) -> int | None:
         for index, controller in sorted(self._buses.items()):
@@ -190,7 +190,7 @@ class PciPlan:
             model="pcie-to-pci-bridge",
             device=PciControllerModel(name="pcie-pci-bridge"),
         )
-        self._config.devices.controllers.append(bridge)
+        self._held.controllers.append(bridge)
         assert bridge.index is not None
         slot = self._free_port()
         self._buses[bridge.index] = bridge
@@ -199,9 +199,7 @@ class PciPlan:
         return bridge.index
 
     def _next_index(self) -> int:
-        used = {
-            controller.index for controller in self._config.devices.controllers if isinstance(controller, PciController)
-        }
+        used = {controller.index for controller in self._held.controllers if isinstance(controller, PciController)}
         return next(index for index in range(1, 256) if index not in used)
 
 
@@ -222,7 +220,7 @@ def _is_port(holder: Any) -> bool:
 
 def _serial_ports(config: Domain) -> None:
     """Consoles and channels on virtio-serial get the next port; port 0 is for the first console."""
-    waiting = [device for device in config.devices if devices.place(device, None) is Place.VIRTIO_SERIAL]
+    waiting = _placed(config, Place.VIRTIO_SERIAL)
     taken = {
         (device.address.controller or 0, device.address.port or 0)
         for device in waiting
@@ -239,10 +237,16 @@ def _serial_ports(config: Domain) -> None:
 
 def _usb_ports(config: Domain) -> None:
     """USB devices get the next port of the first controller; a tablet has the first one where that is free."""
-    waiting = [device for device in config.devices if devices.place(device, None) is Place.USB]
+    waiting = _placed(config, Place.USB)
     taken = {device.address.port for device in waiting if isinstance(device.address, UsbAddress)}
     for device in waiting:
         if device.address is None:
             port = next(str(port) for port in range(1, 128) if str(port) not in taken)
             taken.add(port)
             device.address = UsbAddress(bus=0, port=port)
+
+
+def _placed(config: Domain, place: Place) -> list[Any]:
+    """The devices that need a place of that kind."""
+    assert config.devices is not None
+    return [device for device in config.devices if devices.place(device, None) is place]

@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from polyvisor_qemu import board, clock, devices, processor
-from polyvisor_qemu.commandline import CommandLine
 from polyvisor_qemu.bootorder import boot_orders
+from polyvisor_qemu.commandline import CommandLine
 from polyvisor_qemu.machine import Machine, machine
 from polyvisor_qemu.support import only, refusal
 
 if TYPE_CHECKING:
     from polyvisor.model.domain import Domain
-
     from polyvisor_qemu.probe import Answers, Emulator
     from polyvisor_qemu.session import GuestFiles
 

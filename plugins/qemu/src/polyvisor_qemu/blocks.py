@@ -62,12 +62,14 @@ def add(disk: Any, line: CommandLine, guest: Guest) -> str:
     """Put the nodes of a disk on the command line, lowest first; returns the name of the topmost."""
     driver = disk.driver
     only(
-        driver, "name", "type", "cache", "error_policy", "rerror_policy", "io", "ioeventfd", "event_idx", "copy_on_read",
-        "discard", "detect_zeroes", "iothread", "queues", "queue_size", "iommu", "ats", "packed", "page_per_vq",
-        inside=described(disk),
+        driver, "name", "type", "cache", "error_policy", "rerror_policy", "io", "ioeventfd", "event_idx",
+        "copy_on_read", "discard", "detect_zeroes", "iothread", "queues", "queue_size", "iommu", "ats", "packed",
+        "page_per_vq", inside=described(disk),
     )  # fmt: skip
     if driver.type not in FORMATS:
-        raise refusal(f"driver type={driver.type!r} of {described(disk)}", disk, why=f"is none of {', '.join(sorted(FORMATS))}")
+        raise refusal(
+            f"driver type={driver.type!r} of {described(disk)}", disk, why=f"is none of {', '.join(sorted(FORMATS))}"
+        )
     name = guest.node_name(disk)
     backing = _backing(disk, line, name)
     top = _layers(disk, disk.source, driver.type, line, name, driver=driver, readonly=disk.readonly, backing=backing)
@@ -155,7 +157,9 @@ def _throttled(disk: Any, line: CommandLine, name: str, top: str) -> str:
 def _filter(line: CommandLine, node: str, options: dict[str, Any], *, keep_null: bool = False) -> str:
     properties = {"node-name": node, **options}
     if keep_null:
-        line.exact_json("blockdev", {key: value for key, value in properties.items() if value is not None or key == "backing"})
+        line.exact_json(
+            "blockdev", {key: value for key, value in properties.items() if value is not None or key == "backing"}
+        )
     else:
         line.json("blockdev", properties)
     return node

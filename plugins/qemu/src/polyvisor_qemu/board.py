@@ -9,7 +9,6 @@ from polyvisor_qemu.support import only, refusal
 
 if TYPE_CHECKING:
     from polyvisor.model.domain import Domain
-
     from polyvisor_qemu.argv import Guest
     from polyvisor_qemu.commandline import CommandLine
 
@@ -87,7 +86,11 @@ def _firmware(line: CommandLine, guest: Guest) -> dict[str, object]:
     """Flash images as block nodes that the machine refers to; a BIOS image is an option of its own."""
     system: Any = guest.config.os
     if system.firmware_choice not in (None, "bios"):
-        raise refusal(f"<os firmware={system.firmware_choice!r}>", system, why="is not chosen automatically yet; name the images in <loader> and <nvram>")
+        raise refusal(
+            f"<os firmware={system.firmware_choice!r}>",
+            system,
+            why="is not chosen automatically yet; name the images in <loader> and <nvram>",
+        )
     loader, nvram = system.loader, system.nvram
     if loader is None:
         if nvram is not None:
@@ -113,7 +116,9 @@ def _firmware(line: CommandLine, guest: Guest) -> dict[str, object]:
 def _flash(line: CommandLine, name: str, path: str, format: str, *, readonly: bool) -> str:
     storage = {"driver": "file", "filename": path, "node-name": f"{name}-storage", "auto-read-only": True}
     line.json("blockdev", {**storage, "discard": "unmap"})
-    line.json("blockdev", {"node-name": f"{name}-format", "read-only": readonly, "driver": format, "file": f"{name}-storage"})
+    line.json(
+        "blockdev", {"node-name": f"{name}-format", "read-only": readonly, "driver": format, "file": f"{name}-storage"}
+    )
     return f"{name}-format"
 
 
@@ -281,7 +286,12 @@ def add_boot(line: CommandLine, guest: Guest) -> None:
         if system.bios.useserial:
             line.device("sga", {})
     line.listed("boot", None, dict(sorted(options.items())))
-    for name, value in (("kernel", system.kernel), ("initrd", system.initrd), ("append", system.cmdline), ("dtb", system.dtb)):
+    for name, value in (
+        ("kernel", system.kernel),
+        ("initrd", system.initrd),
+        ("append", system.cmdline),
+        ("dtb", system.dtb),
+    ):
         if value:
             line.plain(name, value)
     for table in system.acpi.tables if system.acpi is not None else ():

@@ -12,8 +12,8 @@ def boot_orders(config: Domain) -> dict[int, int]:
     """The place of each device that is booted from, by ``id()`` of the device.
 
     Devices that say it themselves win; ``<os><boot>`` means the first device of each class, in that order."""
-    assert config.devices is not None
-    told = {id(device): device.boot.order for device in config.devices if getattr(device, "boot", None) is not None}
+    held: Any = config.devices
+    told = {id(device): device.boot.order for device in held if getattr(device, "boot", None) is not None}
     if told:
         return told
     orders: dict[int, int] = {}

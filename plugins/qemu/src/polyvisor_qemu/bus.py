@@ -14,7 +14,6 @@ from uuid import UUID
 from polyvisor.spi import DomainRef, Event, EventKind, Lifecycle, lifecycle
 from polyvisor.state import locked
 from polyvisor.state.disk import make_private_directory, reported
-
 from polyvisor_qemu.session import QemuSession
 
 _LONGEST = 1024 * 1024
@@ -96,7 +95,8 @@ class Reader:
     def _lines(self) -> list[bytes]:
         if self._file is None:
             return []
-        *lines, self._rest = (self._rest + self._file.read()).split(b"\n")
+        data: bytes = self._rest + self._file.read()
+        *lines, self._rest = data.split(b"\n")
         return lines
 
     def _open(self) -> Any:
@@ -111,4 +111,3 @@ class Reader:
         except FileNotFoundError:
             return False
         return self._file is None or os.fstat(self._file.fileno()).st_ino != now
-

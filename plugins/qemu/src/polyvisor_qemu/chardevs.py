@@ -23,7 +23,7 @@ def add(device: Any, line: CommandLine, guest: Guest) -> str:
     Raises UnsupportedConfiguration for a backend that QEMU or this driver does not have."""
     only(device, "type", "sources", "protocol", "log", "target", "tty", "model", "backend", "rate", "driver")
     identifier = f"char{guest.alias(device)}"
-    build = _BACKENDS.get(str(device.type))
+    build = BACKENDS.get(str(device.type))
     if build is None:
         raise refusal(f"type={str(device.type)!r} of {described(device)}", device)
     backend, options = build(device, guest)
@@ -117,7 +117,7 @@ def _spiceport(device: Any, guest: Guest) -> tuple[str, dict[str, Any]]:
     return "spiceport", {"name": device.source.channel}
 
 
-_BACKENDS = {
+BACKENDS = {
     "null": _plain("null"),
     "vc": _plain("vc"),
     "pty": _pty,
@@ -130,3 +130,4 @@ _BACKENDS = {
     "spicevmc": _spicevmc,
     "spiceport": _spiceport,
 }
+"""How each type of ``<source>`` is put on the command line."""

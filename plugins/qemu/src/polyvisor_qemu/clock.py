@@ -76,7 +76,8 @@ def machine_options(guest: Guest) -> dict[str, object]:
     """Timers that are options of the machine."""
     clock: Any = guest.config.clock
     timers = clock.timers if clock is not None else ()
-    return {"hpet": timer.present for timer in timers if timer.name == "hpet" and timer.present is not None}
+    present = next((timer.present for timer in timers if timer.name == "hpet"), None)
+    return {} if present is None else {"hpet": present}
 
 
 def cpu_options(guest: Guest) -> list[str]:

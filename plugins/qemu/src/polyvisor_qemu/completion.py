@@ -9,14 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from polyvisor.errors import UnsupportedConfiguration
-
 from polyvisor_qemu import addresses, arches, devices
 from polyvisor_qemu.argv import Guest
 from polyvisor_qemu.support import refusal
 
 if TYPE_CHECKING:
     from polyvisor.model.domain import Domain
-
     from polyvisor_qemu.probe import Answers
     from polyvisor_qemu.session import GuestFiles
 
@@ -41,8 +39,8 @@ def complete(config: Domain, answers: Answers, files: GuestFiles) -> None:
 
 
 def _emulator(config: Domain) -> None:
-    kind, held = config.os.type, config.devices
-    assert held is not None
+    kind: Any = config.os.type
+    held: Any = config.devices
     if kind.arch is None:
         kind.arch = arches.host_arch()
     if held.emulator is None:
@@ -74,7 +72,6 @@ def _machine(config: Domain, answers: Answers) -> None:
 def _cpu(config: Domain, guest: Guest) -> None:
     from polyvisor.model.domain import Cpu, CpuModel
     from polyvisor.model.domain.cpu import CpuMatch, CpuMode
-
     from polyvisor_qemu.processor import default_model
 
     cpu = config.cpu = config.cpu or Cpu()

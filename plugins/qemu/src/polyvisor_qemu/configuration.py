@@ -12,7 +12,6 @@ from polyvisor.errors import AlreadyExists, InvalidArgument, InvalidState, NoSuc
 from polyvisor.operations.records import Affect
 from polyvisor.spi import DomainRef, Lifecycle
 from polyvisor.state import Entry, locked, reported
-
 from polyvisor_qemu import bus, ended, guests
 from polyvisor_qemu.session import QemuSession
 
@@ -27,7 +26,6 @@ def parse(document: bytes) -> Domain:
     """The model of a document that was checked when it was stored."""
     from polyvisor.documents import read
     from polyvisor.model.domain import Domain
-
     from polyvisor_qemu.model import CLASSES
 
     return read(document, Domain, contributions=CLASSES, trusted=True)
@@ -204,6 +202,7 @@ def affected(session: QemuSession, domain: DomainRef, affect: Affect) -> tuple[b
     """Whether a change applies to the live and to the stored configuration.
 
     Raises InvalidState when one that was asked for does not exist."""
+    affect = Affect(affect)
     found = guests.require(session, domain)
     live = affect in (Affect.LIVE, Affect.BOTH) or (affect is Affect.CURRENT and found.alive)
     config = affect in (Affect.CONFIG, Affect.BOTH) or (affect is Affect.CURRENT and not found.alive)
@@ -234,4 +233,3 @@ def read_live(session: QemuSession, domain: DomainRef) -> Domain:
             return parse(file.read())
     except FileNotFoundError:
         raise InvalidState(f"{domain} is not running", target=str(domain), driver="qemu") from None
-

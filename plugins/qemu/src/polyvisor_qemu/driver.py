@@ -7,21 +7,10 @@ the prober.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from polyvisor.spi import (
-    URI,
-    Affect,
-    Column,
-    ConnectContext,
-    DomainRef,
-    DomainRow,
-    DomainState,
-    StateInfo,
-    hookimpl,
-)
-
+from polyvisor.spi import URI, Affect, Column, ConnectContext, DomainRef, DomainRow, DomainState, StateInfo, hookimpl
 from polyvisor_qemu.session import QemuSession, open_session
 
 if TYPE_CHECKING:
@@ -33,8 +22,10 @@ if TYPE_CHECKING:
     from polyvisor.operations.connection import Security, Version
     from polyvisor.operations.consoles import Stream
     from polyvisor.operations.host import CpuMap, CpuTimes, FreeMemory, HostInfo, MemoryStats
+    from polyvisor.operations.input import Codeset
     from polyvisor.operations.lifecycle import ShutdownMode
     from polyvisor.operations.listing import ControlInfo, DomainInfo
+    from polyvisor.operations.saving import Screenshot
 
 
 class QemuDriver:
@@ -102,6 +93,108 @@ class QemuDriver:
         from polyvisor_qemu import hostfacts
 
         return hostfacts.alive(session)
+
+    @hookimpl
+    def watch_events(self, session: QemuSession, enabled: bool) -> None:
+        session.watch(enabled)
+
+    # -- host ---------------------------------------------------------------------------------------------
+
+    @hookimpl
+    def hostname(self, session: QemuSession) -> str:
+        from polyvisor.host import host_name
+
+        return host_name()
+
+    @hookimpl
+    def host_info(self, session: QemuSession) -> HostInfo:
+        from polyvisor_qemu import hostfacts
+
+        return hostfacts.host_info()
+
+    @hookimpl
+    def cpu_map(self, session: QemuSession) -> CpuMap:
+        from polyvisor_qemu import hostfacts
+
+        return hostfacts.cpu_map()
+
+    @hookimpl
+    def host_cpu_stats(self, session: QemuSession, *, cpu: int | None) -> CpuTimes:
+        from polyvisor_qemu import hostfacts
+
+        return hostfacts.cpu_times(cpu)
+
+    @hookimpl
+    def host_memory_stats(self, session: QemuSession, *, cell: int | None) -> MemoryStats:
+        from polyvisor_qemu import hostfacts
+
+        return hostfacts.memory_stats(cell)
+
+    @hookimpl
+    def free_memory(self, session: QemuSession) -> FreeMemory:
+        from polyvisor_qemu import hostfacts
+
+        return hostfacts.free_memory()
+
+    @hookimpl
+    def free_pages(
+        self, session: QemuSession, *, sizes_kib: Sequence[int], cells: Sequence[int]
+    ) -> dict[int, dict[int, int]]:
+        from polyvisor.host import Host
+
+        return Host().free_pages(sizes_kib, cells)
+
+    @hookimpl
+    def allocate_pages(self, session: QemuSession, pages: Mapping[int, int], *, cells: Sequence[int], add: bool) -> int:
+        from polyvisor.host import Host
+
+        return Host().allocate_pages(pages, cells, add=add)
+
+    @hookimpl
+    def memory_parameters(self, session: QemuSession) -> dict[str, int]:
+        from polyvisor.host import Host
+
+        return Host().memory_parameters()
+
+    @hookimpl
+    def set_memory_parameters(self, session: QemuSession, parameters: Mapping[str, int]) -> None:
+        from polyvisor.host import Host
+
+        Host().set_memory_parameters(parameters)
+
+    @hookimpl
+    def capabilities(self, session: QemuSession) -> Capabilities:
+        from polyvisor_qemu import capabilities
+
+        return capabilities.capabilities(session)
+
+    @hookimpl
+    def domain_capabilities(
+        self,
+        session: QemuSession,
+        *,
+        emulator: str | None,
+        arch: str | None,
+        machine: str | None,
+        domain_type: str | None,
+    ) -> DomainCapabilities:
+        from polyvisor_qemu import capabilities
+
+        return capabilities.domain_capabilities(
+            session, emulator=emulator, arch=arch, machine=machine, domain_type=domain_type
+        )
+
+    @hookimpl
+    def cpu_models(self, session: QemuSession, arch: str) -> list[str]:
+        from polyvisor_qemu import capabilities
+
+        return capabilities.cpu_models(session, arch)
+
+    @hookimpl
+    def max_vcpus(self, session: QemuSession, *, domain_type: str | None) -> int:
+        from polyvisor_qemu import capabilities
+
+        return capabilities.max_vcpus(session, domain_type)
 
     # -- listing ------------------------------------------------------------------------------------------
 
@@ -245,6 +338,30 @@ class QemuDriver:
         return configuration.rename(session, domain, name)
 
     @hookimpl
+    def metadata(
+        self, session: QemuSession, domain: DomainRef, kind: MetadataKind, *, uri: str | None, affect: Affect
+    ) -> str:
+        from polyvisor_qemu import metadata
+
+        return metadata.get(session, domain, kind, uri, affect)
+
+    @hookimpl
+    def set_metadata(
+        self,
+        session: QemuSession,
+        domain: DomainRef,
+        kind: MetadataKind,
+        value: str | None,
+        *,
+        uri: str | None,
+        key: str | None,
+        affect: Affect,
+    ) -> None:
+        from polyvisor_qemu import metadata
+
+        metadata.put(session, domain, kind, value, uri, key, affect)
+
+    @hookimpl
     def autostart(self, session: QemuSession, domain: DomainRef) -> bool:
         from polyvisor_qemu import configuration
 
@@ -261,6 +378,49 @@ class QemuDriver:
         from polyvisor_qemu import native
 
         return native.to_native(session, format, config)
+
+    # -- a running guest's devices ------------------------------------------------------------------------
+
+    @hookimpl
+    def open_console(
+        self, session: QemuSession, domain: DomainRef, *, device: str | None, safe: bool, replay: int
+    ) -> Stream:
+        from polyvisor_qemu import streams
+
+        # safe asks that several do not steal from one another, which they never do here
+        return streams.open_console(session, domain, device=device, replay=replay)
+
+    @hookimpl
+    def open_channel(self, session: QemuSession, domain: DomainRef, *, name: str | None) -> Stream:
+        from polyvisor_qemu import streams
+
+        return streams.open_channel(session, domain, name=name)
+
+    @hookimpl
+    def send_key(
+        self, session: QemuSession, domain: DomainRef, keycodes: Sequence[int], *, codeset: Codeset, hold_ms: int
+    ) -> None:
+        from polyvisor_qemu import controls
+
+        controls.send_key(session, domain, keycodes, codeset=codeset, hold_ms=hold_ms)
+
+    @hookimpl
+    def inject_nmi(self, session: QemuSession, domain: DomainRef) -> None:
+        from polyvisor_qemu import controls
+
+        controls.inject_nmi(session, domain)
+
+    @hookimpl
+    def screenshot(self, session: QemuSession, domain: DomainRef, *, screen: int) -> Screenshot:
+        from polyvisor_qemu import controls
+
+        return controls.screenshot(session, domain, screen=screen)
+
+    @hookimpl
+    def monitor_command(self, session: QemuSession, domain: DomainRef, command: str, *, human: bool) -> str:
+        from polyvisor_qemu import controls
+
+        return controls.command(session, domain, command, human=human)
 
 
 driver = QemuDriver()

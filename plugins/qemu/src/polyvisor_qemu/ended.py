@@ -6,7 +6,6 @@ import os
 from uuid import UUID
 
 from polyvisor.state.disk import make_private_directory, reported
-
 from polyvisor_qemu.session import QemuSession
 
 

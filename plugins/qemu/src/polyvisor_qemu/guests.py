@@ -23,7 +23,6 @@ from uuid import UUID
 from polyvisor.errors import HypervisorError, InvalidState, NoSuchDomain
 from polyvisor.spi import DomainRef, DomainState, Lifecycle, StateInfo
 from polyvisor.state import alive, reported
-
 from polyvisor_qemu import bus, ended, journal
 from polyvisor_qemu.process import Process, find
 from polyvisor_qemu.qmp import Monitor
@@ -179,5 +178,8 @@ def active(session: QemuSession, domain: DomainRef) -> Iterator[Look]:
 @contextmanager
 def conversation(session: QemuSession, domain: DomainRef, *, timeout: float = 30.0) -> Iterator[tuple[Look, Monitor]]:
     """Hold the lock of a guest that must run and talk to its QEMU."""
-    with active(session, domain) as found, Monitor.connect(session.files(domain.uuid).monitor, timeout=timeout) as monitor:
+    with (
+        active(session, domain) as found,
+        Monitor.connect(session.files(domain.uuid).monitor, timeout=timeout) as monitor,
+    ):
         yield found, monitor

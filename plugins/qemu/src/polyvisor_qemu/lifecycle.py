@@ -25,7 +25,6 @@ from polyvisor.errors import (
 from polyvisor.spi import DomainRef, DomainState, Lifecycle
 from polyvisor.state import LivenessLock, locked, reported, write_atomic
 from polyvisor.state.disk import make_private_directory
-
 from polyvisor_qemu import bus, ended, guests, journal
 from polyvisor_qemu.process import Process, spawn
 from polyvisor_qemu.qmp import CommandFailed, Monitor, MonitorClosed, listen
@@ -34,7 +33,6 @@ from polyvisor_qemu.session import GuestFiles, QemuSession
 if TYPE_CHECKING:
     from polyvisor.model.domain import Domain
     from polyvisor.operations.lifecycle import ShutdownMode
-
     from polyvisor_qemu.argv import Plan
 
 GRACE = 10.0
@@ -122,7 +120,7 @@ def _boot(
     """Run QEMU and let it go; returns the guest's status, written."""
     from polyvisor_qemu import argv, live
 
-    _prepare(files)
+    _prepare(files, live.consoles(running, files))
     with LivenessLock(files.alive) as lock, listen(files.monitor) as monitor:
         plan = argv.compose(running, session.answers, files, monitor=monitor.fileno())
         with _log(files, plan) as log:
@@ -133,7 +131,8 @@ def _boot(
                 descriptors=(lock.fileno(), monitor.fileno(), *plan.descriptors),
                 environment=plan.environment,
             )
-    status |= {"pid": process.pid, "started": process.started, "since": time.time(), "taints": plan.taints}
+    status |= {"pid": process.pid, "started": process.started, "since": time.time()}
+    status |= {"taints": plan.taints, "starts_paused": paused}
     try:
         live.note_backends(running, _release(files, plan, paused=paused))
     except PolyvisorError as error:
@@ -157,13 +156,15 @@ def _release(files: GuestFiles, plan: Plan, *, paused: bool) -> list[Mapping[str
     return chardevs
 
 
-def _prepare(files: GuestFiles) -> None:
+def _prepare(files: GuestFiles, consoles: Sequence[Mapping[str, Any]]) -> None:
     guests.remove_files(files)
     make_private_directory(files.directory)
     make_private_directory(files.logs)
-    for path, content in ((files.handshake, journal.HANDSHAKE), (files.journal, b"")):
+    # QEMU would create the logs for everybody to read
+    logs = [device["log"] for device in consoles if device["log"] and device["log"].startswith(f"{files.logs}/")]
+    for path, content in ((files.handshake, journal.HANDSHAKE), (files.journal, b""), *((log, b"") for log in logs)):
         with reported("write", path):
-            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
             try:
                 os.write(descriptor, content)
             finally:
@@ -323,7 +324,7 @@ def reset(session: QemuSession, domain: DomainRef) -> None:
 
 def shutdown(session: QemuSession, domain: DomainRef, modes: Sequence[ShutdownMode]) -> None:
     """Ask the guest to shut itself down: by its ACPI power button, the one way there is yet."""
-    others = [str(mode.value) for mode in modes if mode.value != "acpi"]
+    others = [str(mode) for mode in modes if mode != "acpi"]
     if modes and len(others) == len(modes):
         raise UnsupportedOption(
             f"the qemu driver cannot shut a guest down by {' or '.join(others)} yet",

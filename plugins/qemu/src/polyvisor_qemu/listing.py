@@ -14,7 +14,6 @@ from polyvisor.errors import InvalidArgument, NoSuchDomain
 from polyvisor.operations.listing import ControlInfo, DomainInfo
 from polyvisor.spi import Column, DomainRef, DomainRow, DomainState, StateInfo
 from polyvisor.state import Entry
-
 from polyvisor_qemu import ended, guests
 from polyvisor_qemu.guests import Look
 from polyvisor_qemu.session import QemuSession
@@ -57,7 +56,11 @@ class _Table:
         """Rows of guests that run."""
         if active is False:
             return []
-        return [self._row(look, look.status["name"], look.status) for look in self._looks.values() if look.alive and look.status]
+        return [
+            self._row(look, look.status["name"], look.status)
+            for look in self._looks.values()
+            if look.alive and look.status
+        ]
 
     def off(self, active: bool | None) -> list[DomainRow]:
         """Rows of stored guests that do not run."""
@@ -107,9 +110,7 @@ class _Table:
 
 
 def _running(session: QemuSession) -> dict[UUID, Look]:
-    return {
-        uuid: guests.examine(session.files(uuid), status) for uuid, status in session.store.statuses().items()
-    }
+    return {uuid: guests.examine(session.files(uuid), status) for uuid, status in session.store.statuses().items()}
 
 
 def lookup(session: QemuSession, *, name: str | None, uuid: UUID | None, id: int | None) -> DomainRef:
@@ -126,7 +127,11 @@ def lookup(session: QemuSession, *, name: str | None, uuid: UUID | None, id: int
     if id is None and (entry := session.store.find(name=name)) is not None:
         return guests.look(session, entry.uuid).ref(entry.name)
     for look in _running(session).values():
-        if look.alive and look.status is not None and (look.id == id if id is not None else look.status["name"] == name):
+        if (
+            look.alive
+            and look.status is not None
+            and (look.id == id if id is not None else look.status["name"] == name)
+        ):
             return look.ref(look.status["name"])
     what = f"named {name!r}" if id is None else f"with id {id}"
     raise NoSuchDomain(f"there is no domain {what}", driver="qemu")

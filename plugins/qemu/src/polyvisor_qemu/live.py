@@ -29,16 +29,16 @@ def name_devices(running: Domain) -> None:
     from polyvisor.model.domain import Alias
     from polyvisor_qemu.devices.console import is_serial
 
-    assert running.devices is not None
+    held: Any = running.devices
     counts: dict[str, int] = {}
-    for device in running.devices:
+    for device in held:
         tag = type(device).tag
         index = counts.get(tag, 0)
         counts[tag] = index + 1
         if not _nameable(device) or device.alias is not None:
             continue
-        if tag == "console" and index == 0 and is_serial(device) and running.devices.serials:
-            device.alias = Alias(name=running.devices.serials[0].alias.name)
+        if tag == "console" and index == 0 and is_serial(device) and held.serials:
+            device.alias = Alias(name=held.serials[0].alias.name)
         else:
             device.alias = Alias(name=devices.alias(device, index))
 
@@ -68,8 +68,7 @@ def note_backends(running: Domain, chardevs: Iterable[Mapping[str, Any]]) -> Non
         for entry in chardevs
         if entry["filename"].startswith("pty:")
     }
-    assert running.devices is not None
-    held = running.devices
+    held: Any = running.devices
     for device in [*held.serials, *held.parallels, *held.consoles, *held.channels]:
         path = chosen.get(f"char{device.alias.name}") if device.alias is not None else None
         if path is not None and device.type == "pty":
@@ -80,9 +79,8 @@ def note_backends(running: Domain, chardevs: Iterable[Mapping[str, Any]]) -> Non
 
 def consoles(running: Domain, files: GuestFiles) -> list[dict[str, str | None]]:
     """How to reach each console and serial port: alias, tag, type, path of the host's end, log of its output."""
-    assert running.devices is not None
+    held: Any = running.devices
     found: dict[str, dict[str, str | None]] = {}
-    held = running.devices
     for device in [*held.consoles, *held.serials, *held.parallels, *held.channels]:
         if device.alias is None or device.alias.name in found:
             continue

@@ -35,7 +35,7 @@ def machine(arch: str, name: str) -> Machine:
     if arch in ("x86_64", "i686"):
         if name == "q35" or name.startswith("pc-q35-"):
             return Machine("q35", name, arch, "pcie.0", express=True)
-        if name == "pc" or name.startswith("pc-i440fx-") or name.startswith("pc-1."):
+        if name == "pc" or name.startswith(("pc-i440fx-", "pc-1.")):
             return Machine("i440fx", name, arch, "pci.0")
         if name == "isapc":
             return Machine("isapc", name, arch, None)

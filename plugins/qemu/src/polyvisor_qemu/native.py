@@ -6,7 +6,6 @@ import shlex
 from typing import TYPE_CHECKING
 
 from polyvisor.errors import InvalidArgument
-
 from polyvisor_qemu import argv, configuration, live
 from polyvisor_qemu.session import QemuSession
 

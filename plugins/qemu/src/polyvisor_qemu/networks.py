@@ -20,7 +20,9 @@ def add(interface: Any, line: CommandLine, guest: Guest) -> str:
     if interface.backend is not None and interface.backend.type not in (None, "default"):
         raise refusal(f"backend type={interface.backend.type!r} of {described(interface)}", interface)
     if interface.script is not None:
-        raise refusal(f"<script> of {described(interface)}", interface, why="would run a program of the document's choice")
+        raise refusal(
+            f"<script> of {described(interface)}", interface, why="would run a program of the document's choice"
+        )
     if str(interface.type) != "user" and (interface.port_forwards or interface.ips):
         raise refusal(f"<portForward> or <ip> of {described(interface)}", interface, why="needs type='user'")
     build(interface, line, identifier, guest)
@@ -38,7 +40,10 @@ def _user(interface: Any, line: CommandLine, identifier: str, guest: Guest) -> N
             options |= {"ipv6-prefix": address.address, "ipv6-prefixlen": address.prefix}
         else:
             options["net"] = f"{address.address}/{address.prefix}" if address.prefix else address.address
-    parts = ["user", *(f"{name}={str(value).replace(',', ',,')}" for name, value in options.items() if value is not None)]
+    parts = [
+        "user",
+        *(f"{name}={str(value).replace(',', ',,')}" for name, value in options.items() if value is not None),
+    ]
     parts += [f"hostfwd={rule}" for forward in interface.port_forwards for rule in _forwards(interface, forward)]
     line.plain("netdev", ",".join(parts))
 
@@ -55,7 +60,9 @@ def _forwards(interface: Any, forward: Any) -> list[str]:
         start, end = int(span.start), int(span.end or span.start)
         to = int(span.to or span.start)
         if end - start > 256:
-            raise refusal(f"<range start='{start}' end='{end}'>", span, why="has more than the 256 ports one rule may have")
+            raise refusal(
+                f"<range start='{start}' end='{end}'>", span, why="has more than the 256 ports one rule may have"
+            )
         rules += [
             f"{forward.proto}:{forward.address or ''}:{port}-:{to + port - start}" for port in range(start, end + 1)
         ]

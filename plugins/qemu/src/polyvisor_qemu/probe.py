@@ -26,7 +26,6 @@ from typing import Any
 from polyvisor.errors import HostError, HypervisorError, UnsupportedConfiguration
 from polyvisor.state.atomic import write_atomic
 from polyvisor.state.disk import make_private_directory
-
 from polyvisor_qemu.process import minimal_environment
 from polyvisor_qemu.qmp import Command, Monitor
 
@@ -148,7 +147,7 @@ class Emulator:
     def machine(self, name: str | None) -> MachineType | None:
         """The machine type of that name or alias; of None the default one."""
         for machine in self.machines:
-            if (machine.default if name is None else name in (machine.name, machine.alias)):
+            if machine.default if name is None else name in (machine.name, machine.alias):
                 return machine
         return None
 

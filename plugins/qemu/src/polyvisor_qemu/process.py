@@ -211,4 +211,3 @@ def _forget_parents_children() -> None:
 
 _reaper = _Reaper()
 os.register_at_fork(after_in_child=_forget_parents_children)
-

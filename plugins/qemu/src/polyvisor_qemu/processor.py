@@ -19,8 +19,12 @@ HYPERV = {
 }  # fmt: skip
 """QEMU's CPU property for each Hyper-V enlightenment that is only on or off."""
 
-KVM = {"hidden": ("kvm", False), "hint_dedicated": ("kvm-hint-dedicated", True), "poll_control": ("kvm-poll-control", True),
-       "pv_ipi": ("kvm-pv-ipi", True)}  # fmt: skip
+KVM = {
+    "hidden": ("kvm", False),
+    "hint_dedicated": ("kvm-hint-dedicated", True),
+    "poll_control": ("kvm-poll-control", True),
+    "pv_ipi": ("kvm-pv-ipi", True),
+}
 """QEMU's CPU property for each KVM feature, and its value when the feature is on."""
 
 _POLICIES = {"force": "on", "require": "on", "optional": "on", "disable": "off", "forbid": "off", None: "on"}

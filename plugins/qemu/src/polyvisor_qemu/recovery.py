@@ -8,7 +8,6 @@ from uuid import UUID
 
 from polyvisor.errors import Busy, PolyvisorError
 from polyvisor.state import alive
-
 from polyvisor_qemu import guests
 from polyvisor_qemu.process import Process
 from polyvisor_qemu.session import QemuSession

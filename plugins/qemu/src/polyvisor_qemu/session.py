@@ -127,7 +127,9 @@ def open_session(uri: URI, context: ConnectContext) -> QemuSession:
 def _paths(uri: URI) -> Paths:
     if uri.host or uri.transport:
         raise InvalidURI(
-            f"{uri} names another host or a transport", driver="qemu", hint="this driver manages the guests of this host"
+            f"{uri} names another host or a transport",
+            driver="qemu",
+            hint="this driver manages the guests of this host",
         )
     match uri.path:
         case "/session":

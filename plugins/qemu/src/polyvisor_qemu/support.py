@@ -29,7 +29,9 @@ def only(element: Element | None, *supported: str, inside: str = "") -> None:
         raise refusal(f"{what} of {described(element, inside)}", element)
 
 
-def refusal(what: str, element: Element | None = None, *, why: str = "is not supported by the qemu driver yet") -> UnsupportedConfiguration:
+def refusal(
+    what: str, element: Element | None = None, *, why: str = "is not supported by the qemu driver yet"
+) -> UnsupportedConfiguration:
     """The error for one thing that a document asks."""
     line = f"line {element.line}: " if element is not None and element.line else ""
     return UnsupportedConfiguration(f"{line}{what} {why}", driver="qemu")

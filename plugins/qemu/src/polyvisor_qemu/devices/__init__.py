@@ -23,8 +23,6 @@ from typing import TYPE_CHECKING, Any
 from polyvisor_qemu.support import refusal
 
 if TYPE_CHECKING:
-    from polyvisor.model.domain import Domain
-
     from polyvisor_qemu.argv import Guest
     from polyvisor_qemu.commandline import CommandLine
     from polyvisor_qemu.machine import Machine
@@ -106,9 +104,8 @@ def alias(device: Any, index: int) -> str:
     return str(told(device, index)) if told is not None else f"{type(device).tag}{index}"
 
 
-def in_order(config: Domain) -> Iterator[Any]:
-    """The devices that may need a PCI slot, in the order in which slots are given out."""
-    assert config.devices is not None
+def in_order(held: Any) -> Iterator[Any]:
+    """The devices of a ``<devices>`` that may need a PCI slot, in the order in which slots are given out."""
     for name in _ORDER:
-        held = getattr(config.devices, name)
-        yield from held if isinstance(held, list) else [held] if held is not None else []
+        some = getattr(held, name)
+        yield from some if isinstance(some, list) else [some] if some is not None else []

@@ -149,7 +149,9 @@ def add(device: Any, line: CommandLine, guest: Guest) -> None:
             only(device, "type", "index", "model", "ports", "vectors", "driver")
             name = f"virtio-serial-pci{model_suffix(device.model)}"
             extra = {"max_ports": device.ports, "vectors": device.vectors}
-            line.device(name, {"id": guest.alias(device), **extra, **driver_options(device.driver), **guest.slot(device)})
+            line.device(
+                name, {"id": guest.alias(device), **extra, **driver_options(device.driver), **guest.slot(device)}
+            )
         case "ide" | "sata" | "fdc":
             _add_disk_controller(device, line, guest)
         case _:
@@ -188,7 +190,11 @@ def _add_usb(device: Any, line: CommandLine, guest: Guest) -> None:
     options: dict[str, Any] = {"id": guest.alias(device)}
     if device.ports is not None:
         if device.model not in _EXPRESS_USB:
-            raise refusal(f"ports={device.ports} of <controller type='usb' model={device.model!r}>", device, why="needs an xHCI controller")
+            raise refusal(
+                f"ports={device.ports} of <controller type='usb' model={device.model!r}>",
+                device,
+                why="needs an xHCI controller",
+            )
         options |= {"p2": device.ports, "p3": device.ports}
     if device.master is not None:
         options |= {"masterbus": f"{guest.usb_bus(device.index or 0)}.0", "firstport": device.master.startport}
@@ -201,7 +207,9 @@ def _add_scsi(device: Any, line: CommandLine, guest: Guest) -> None:
     if name is None:
         raise refusal(f"<controller type='scsi' model={device.model!r}>", device)
     driver = device.driver
-    only(driver, "queues", "cmd_per_lun", "max_sectors", "ioeventfd", "iothread", "iommu", "ats", "packed", "page_per_vq")
+    only(
+        driver, "queues", "cmd_per_lun", "max_sectors", "ioeventfd", "iothread", "iommu", "ats", "packed", "page_per_vq"
+    )
     options: dict[str, Any] = {}
     if driver is not None:
         options = {"num_queues": driver.queues, "cmd_per_lun": driver.cmd_per_lun, "max_sectors": driver.max_sectors}

@@ -85,7 +85,11 @@ def add(disk: Any, line: CommandLine, guest: Guest) -> None:
         case "virtio":
             _add_virtio(disk, line, guest, options)
         case "ide" if guest.machine.express:
-            raise refusal(f"bus='ide' of {described(disk)}", disk, why=f"is not to be had on machine {guest.machine.name}; use sata")
+            raise refusal(
+                f"bus='ide' of {described(disk)}",
+                disk,
+                why=f"is not to be had on machine {guest.machine.name}; use sata",
+            )
         case "ide" | "sata":
             _add_ide(disk, line, guest, options)
         case "scsi":
@@ -119,9 +123,9 @@ def _check(disk: Any) -> None:
 def _device_options(disk: Any) -> dict[str, Any]:
     driver, blockio = disk.driver, disk.blockio
     options: dict[str, Any] = {"serial": disk.serial, "share-rw": True if disk.shareable else None}
-    options["werror"] = _ON_ERROR.get(driver.error_policy)
+    options["werror"] = _ON_ERROR.get(driver.error_policy or "")
     rerror = driver.rerror_policy or (driver.error_policy if driver.error_policy != "enospace" else None)
-    options["rerror"] = _ON_ERROR.get(rerror)
+    options["rerror"] = _ON_ERROR.get(rerror or "")
     if blockio is not None:
         options["logical_block_size"] = blockio.logical_block_size
         options["physical_block_size"] = blockio.physical_block_size
@@ -139,9 +143,7 @@ def _add_virtio(disk: Any, line: CommandLine, guest: Guest, options: dict[str, A
     options["queue-size"] = driver.queue_size
     if driver.iothread is not None:
         options["iothread"] = guest.iothread(driver.iothread, disk)
-    line.device(
-        f"virtio-blk-pci{model_suffix(disk.model)}", {**options, **driver_options(driver), **guest.slot(disk)}
-    )
+    line.device(f"virtio-blk-pci{model_suffix(disk.model)}", {**options, **driver_options(driver), **guest.slot(disk)})
 
 
 def _add_ide(disk: Any, line: CommandLine, guest: Guest, options: dict[str, Any]) -> None:
@@ -149,7 +151,7 @@ def _add_ide(disk: Any, line: CommandLine, guest: Guest, options: dict[str, Any]
     address = disk.address
     if str(disk.target.bus) == "sata":
         controller = guest.controller_alias("sata", address.controller or 0)
-        place = {"bus": f"{controller}.{address.unit or 0}"}
+        place: dict[str, Any] = {"bus": f"{controller}.{address.unit or 0}"}
     else:
         place = {"bus": f"ide.{address.bus or 0}", "unit": address.unit or 0}
     if disk.wwn is not None:

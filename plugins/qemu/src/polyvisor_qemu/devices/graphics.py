@@ -55,7 +55,19 @@ def _refuse_password(graphics: Any) -> None:
 
 
 def _add_vnc(graphics: Any, line: CommandLine, guest: Guest) -> None:
-    only(graphics, "type", "port", "autoport", "listen_address", "socket", "keymap", "share_policy", "listens", "passwd", "audio")
+    only(
+        graphics,
+        "type",
+        "port",
+        "autoport",
+        "listen_address",
+        "socket",
+        "keymap",
+        "share_policy",
+        "listens",
+        "passwd",
+        "audio",
+    )
     _refuse_password(graphics)
     address, socket = _listen(graphics)
     if socket is not None:

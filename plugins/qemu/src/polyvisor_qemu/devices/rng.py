@@ -36,4 +36,6 @@ def add(rng: Any, line: CommandLine, guest: Guest) -> None:
     options: dict[str, Any] = {"rng": f"obj{name}", "id": name}
     if rng.rate is not None:
         options |= {"max-bytes": rng.rate.bytes, "period": rng.rate.period or 1000}
-    line.device(f"virtio-rng-pci{model_suffix(rng.model)}", {**options, **driver_options(rng.driver), **guest.slot(rng)})
+    line.device(
+        f"virtio-rng-pci{model_suffix(rng.model)}", {**options, **driver_options(rng.driver), **guest.slot(rng)}
+    )

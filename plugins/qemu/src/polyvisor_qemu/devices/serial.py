@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from polyvisor_qemu.commandline import CommandLine
     from polyvisor_qemu.machine import Machine
 
-_MODELS = {"isa-serial": "isa-serial", "usb-serial": "usb-serial", "pci-serial": "pci-serial", "isa-debug": "isa-debugcon"}
+_MODELS = {
+    "isa-serial": "isa-serial",
+    "usb-serial": "usb-serial",
+    "pci-serial": "pci-serial",
+    "isa-debug": "isa-debugcon",
+}
 """The default model of each type of target."""
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from polyvisor_qemu.commandline import CommandLine
     from polyvisor_qemu.machine import Machine
 
-_PRIMARY = {
+CARDS = {
     "vga": "VGA",
     "cirrus": "cirrus-vga",
     "vmvga": "vmware-svga",
@@ -22,6 +22,8 @@ _PRIMARY = {
     "bochs": "bochs-display",
     "ramfb": "ramfb",
 }
+"""QEMU's device for each card that can be the first one."""
+
 _SECONDARY = {"qxl": "qxl", "virtio": "virtio-gpu-pci"}
 _MEMORY_MIB = {"vga": "vgamem_mb", "vmvga": "vgamem_mb", "cirrus": "vgamem_mb"}
 _KIB_PER_MIB = 1024
@@ -68,8 +70,21 @@ def add(video: Any, line: CommandLine, guest: Guest) -> None:
     kind = str(model.type)
     if kind == "none":
         return
-    only(model, "type", "vram", "ram", "vram64", "vgamem", "heads", "primary", "edid", "resolution", "blob", inside="<video>")
-    name = (_PRIMARY if model.primary else _SECONDARY).get(kind)
+    only(
+        model,
+        "type",
+        "vram",
+        "ram",
+        "vram64",
+        "vgamem",
+        "heads",
+        "primary",
+        "edid",
+        "resolution",
+        "blob",
+        inside="<video>",
+    )
+    name = (CARDS if model.primary else _SECONDARY).get(kind)
     if name is None:
         raise refusal(f"<model type={kind!r}> of <video>", video)
     if video.driver is not None and video.driver.name == "vhostuser":

@@ -25,7 +25,9 @@ def alias(vsock: Any, index: int) -> str:
 def add(vsock: Any, line: CommandLine, guest: Guest) -> None:
     only(vsock, "model", "cid", "driver")
     if vsock.cid is None or vsock.cid.address is None:
-        raise refusal("<cid auto='yes'> of <vsock>", vsock, why="is not supported yet; give <cid auto='no' address='3'/>")
+        raise refusal(
+            "<cid auto='yes'> of <vsock>", vsock, why="is not supported yet; give <cid auto='no' address='3'/>"
+        )
     options = {"id": guest.alias(vsock), "guest-cid": vsock.cid.address}
     name = f"vhost-vsock-pci{model_suffix(vsock.model)}"
     line.device(name, {**options, **driver_options(vsock.driver), **guest.slot(vsock)})

@@ -37,7 +37,9 @@ def add(watchdog: Any, line: CommandLine, guest: Guest) -> None:
         case "itco" if guest.machine.kind == "q35":
             line.plain("global", "ICH9-LPC.noreboot=off")
         case model:
-            raise refusal(f"<watchdog model={model!r}>", watchdog, why=f"is not to be had on machine {guest.machine.name}")
+            raise refusal(
+                f"<watchdog model={model!r}>", watchdog, why=f"is not to be had on machine {guest.machine.name}"
+            )
     if guest.watchdog_action not in (None, action):
         raise refusal(f"action={action!r} of <watchdog>", watchdog, why="differs from that of another watchdog")
     if guest.watchdog_action is None:
