@@ -9,10 +9,41 @@ from hypothesis import strategies as st
 from lxml import etree
 
 TEXTS = (
-    "", " ", "0", "4", "-1", "+5", "  5 ", "4.5", "300", "99999999999999999999", "0x0f", "0x", "yes", "off", "ü", "a b",
-    "a", "b", "c", "x", "y", "hand", "motor", "slow", "fast", "one", "two", "matt", "shiny", "auto", "book", "disc", "map",
-    "scroll", "shelf", "drawer", "cellar", "child", "adult", " hard", "hard\n", "round", "square", "big", "small", "33",
-)  # fmt: skip
+    *(
+        "",
+        " ",
+        "0",
+        "4",
+        "-1",
+        "+5",
+        "  5 ",
+        "4.5",
+        "300",
+        "99999999999999999999",
+        "0x0f",
+        "0x",
+        "yes",
+        "off",
+        "ü",
+        "a b",
+    ),
+    *("a", "b", "c", "x", "y", "hand", "motor", "slow", "fast", "one", "two", "matt", "shiny", "auto", "book", "disc"),
+    *(
+        "map",
+        "scroll",
+        "shelf",
+        "drawer",
+        "cellar",
+        "child",
+        "adult",
+        " hard",
+        "hard\n",
+        "round",
+        "square",
+        "big",
+        "33",
+    ),
+)
 
 Damage = tuple[str, int, int, int]
 OPERATIONS = (

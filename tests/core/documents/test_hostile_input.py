@@ -14,7 +14,10 @@ from polyvisor.errors import InvalidDocument
 
 BOMB = (
     "<!DOCTYPE b [<!ENTITY a 'lol'>"
-    + "".join(f"<!ENTITY a{n} '{'&a' + str(n - 1 if n > 1 else '') + ';'}{'&a' + str(n - 1 if n > 1 else '') + ';'}'>" for n in range(1, 60))
+    + "".join(
+        f"<!ENTITY a{n} '{'&a' + str(n - 1 if n > 1 else '') + ';'}{'&a' + str(n - 1 if n > 1 else '') + ';'}'>"
+        for n in range(1, 60)
+    )
     + "]><catalogue><name>&a59;</name></catalogue>"
 )
 

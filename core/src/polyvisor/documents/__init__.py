@@ -49,16 +49,14 @@ def read(
 
     ``contributions`` are the Element classes that drivers bring to it. ``trusted`` skips the gate, for what
     Polyvisor itself wrote. Raises InvalidDocument, with every fault, for a document that is not valid."""
-    from polyvisor.documents.reader import Misfit, extension_table, read_element
+    from polyvisor.documents.reader import Misfit, read_root
 
     contributions = tuple(contributions)
     tree = _tree(xml)
     if not trusted:
         _check(tree, root, contributions)
     try:
-        if tree.tag != root.declaration.qualified:
-            raise Misfit(tree.tag)
-        made = read_element(tree, root, extension_table(root, contributions))
+        made = read_root(tree, root, contributions)
     except Misfit as misfit:
         raise _invalid(root, _explained(tree, root, contributions, str(misfit))) from misfit
     assert isinstance(made, root)

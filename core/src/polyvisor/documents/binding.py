@@ -173,7 +173,7 @@ class Spec:
         self.required = frozenset(
             bound.attr
             for bound in fields
-            if bound.required and bound.default is None and bound.kind not in f.LISTS and not bound.when
+            if bound.required and bound.default is None and bound.kind not in f.LISTS and not bound.field.when
         )
         self.nested = tuple(bound for bound in fields if bound.kind in (f.CHILD, f.CHILDREN, f.EXTENSIONS))
         self.plans: dict[str, Any] = {}
@@ -232,6 +232,11 @@ def members_of(cls: type[Element]) -> tuple[type[Element], ...]:
     if declaration.by and declaration.family is None:
         return (*declaration.variants, cls)
     return (cls,)
+
+
+def root_target(root: type[Element]) -> Target:
+    """The root of a document as a target: any variant, when the class is the base of a family."""
+    return Target(root.declaration.qualified, members_of(root))
 
 
 def bind(cls: type[Element]) -> Spec:

@@ -167,8 +167,19 @@ def _format_number(value: Any) -> str:
     if isinstance(value, bool):
         raise TypeError("a truth value is no number")
     if isinstance(value, float):
-        return f"{value:g}" if value % 1 else str(int(value))
+        if value % 1 == 0:
+            return str(int(value))
+        return _plain(value)
     return str(int(value))
+
+
+def _plain(value: float) -> str:
+    """All digits of a number and no exponent."""
+    from decimal import Decimal
+
+    if value - value != 0:
+        raise ValueError(f"{value} is no number that can be written")
+    return f"{Decimal(repr(value)):f}"
 
 
 def listing(names: Iterable[str], last: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from polyvisor.documents import fields as f
-from polyvisor.documents.binding import Bound, Spec, Target
+from polyvisor.documents.binding import Bound, Spec, Target, root_target
 from polyvisor.documents.classes import Element, spec_of
 from polyvisor.documents.conditions import environment, holds, targets
 from polyvisor.documents.datatypes import Datatype, listing
@@ -57,7 +57,7 @@ class _Walk:
             raise _Enough
 
     def root(self, node: _Element) -> None:
-        target = Target(self.cls.declaration.qualified, (self.cls,))
+        target = root_target(self.cls)
         if node.tag == target.tag:
             self.target(node, target)
             return
@@ -396,9 +396,23 @@ def simple(walk: _Walk, node: _Element, bound: Bound) -> None:
 
 def stray_text(walk: _Walk, node: _Element) -> None:
     """Text where only elements may stand."""
-    for text in (node.text, *(child.tail for child in node)):
-        if text and (found := text.strip(_SPACE)):
-            walk.report(node, f"text {_shown(found)} is not allowed in <{local(node.tag)}>", found=found[:200])
+    line = node.sourceline
+    for before, text in ((None, node.text), *((child, child.tail) for child in node)):
+        if not text or not (found := text.strip(_SPACE)):
+            continue
+        if before is not None:
+            line = last_line(before)
+        walk.report(node, f"text {_shown(found)} is not allowed in <{local(node.tag)}>", found=found[:200])
+        walk.faults[-1].line = line and line + text[: text.index(found[0])].count("\n")
+
+
+def last_line(node: _Element) -> int | None:
+    """The line of an element's end tag, as far as its contents tell."""
+    line: int | None = node.sourceline
+    text: str | None = node.text
+    if len(node):
+        line, text = last_line(node[-1]), node[-1].tail
+    return line and line + (text or "").count("\n")
 
 
 def wrong_value(walk: _Walk, node: _Element, what: str, datatype: Datatype, raw: str, at: str = "") -> None:

@@ -15,7 +15,7 @@ from lxml import etree
 
 from polyvisor.documents import fields as f
 from polyvisor.documents import patterns as p
-from polyvisor.documents.binding import Bound, Key, Spec, Target, discriminators_of, family_of
+from polyvisor.documents.binding import Bound, Key, Spec, Target, discriminators_of, family_of, root_target
 from polyvisor.documents.classes import Element, spec_of
 from polyvisor.documents.conditions import OTHER, Case, Values, components, domain
 from polyvisor.documents.datatypes import Datatype
@@ -44,7 +44,7 @@ class Content:
 def emit(root: type[Element], contributions: Sequence[type[Element]] = ()) -> bytes:
     """The grammar of the documents whose root is ``root``, with what drivers contribute."""
     grammar = _Grammar(root)
-    start = Pattern("start", (), (grammar.element(Target(spec_of(root).tag, (root,))),))
+    start = Pattern("start", (), (grammar.element(root_target(root)),))
     tree = Pattern("grammar", (("datatypeLibrary", p.DATATYPES),), (start, *grammar.patterns())).tree()
     _contribute(tree, root, contributions)
     return _serialised(tree)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from polyvisor.documents.binding import Spec, Target
+from polyvisor.documents.binding import Spec, Target, members_of
 from polyvisor.documents.classes import Element, spec_of
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 _known: dict[tuple[type[Element], tuple[type[Element], ...]], dict[str, list[str]]] = {}
 _FEW = 3
+_MANY = 1000
 
 
 class Places:
@@ -32,7 +34,7 @@ class Places:
         above = node.getparent()
         while above is not None:
             around.setdefault(above.tag.rpartition("}")[2])
-            around.update(dict.fromkeys(str(child.tag).rpartition("}")[2] for child in above))
+            around.update(dict.fromkeys(str(child.tag).rpartition("}")[2] for child in islice(above, _MANY)))
             above = above.getparent()
         near = [tag for tag in around if tag in parents]
         return near[:_FEW] or (parents if len(parents) <= _FEW else [])
@@ -46,7 +48,7 @@ def _parent(node: _Element) -> str:
 def _collect(root: type[Element], contributions: tuple[type[Element], ...]) -> dict[str, list[str]]:
     parents: dict[str, list[str]] = {}
     seen: set[type[Element]] = set()
-    waiting: list[type[Element]] = [root, *contributions]
+    waiting: list[type[Element]] = [*members_of(root), *contributions]
     for cls in contributions:
         parents.setdefault(cls.declaration.qualified, []).append(cls.declaration.extends or root.declaration.tag)
     while waiting:

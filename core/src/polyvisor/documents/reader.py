@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from polyvisor.documents import fields as f
-from polyvisor.documents.binding import Bound, Spec
+from polyvisor.documents.binding import Bound, Spec, root_target, without_none
 from polyvisor.documents.classes import Element, spec_of
 from polyvisor.documents.datatypes import Datatype
 from polyvisor.documents.verbatim import Verbatim
@@ -48,6 +48,15 @@ class _Plan:
 def extension_table(root: type[Element], contributions: Iterable[type[Element]]) -> Extensions:
     """Where each contributed class may stand: in the element it extends, the root when it names none."""
     return {(cls.declaration.extends or root.declaration.tag, cls.declaration.qualified): cls for cls in contributions}
+
+
+def read_root(tree: _Element, root: type[Element], contributions: Iterable[type[Element]]) -> Element:
+    """The Element of a whole document; raises Misfit."""
+    target = root_target(root)
+    cls = target.resolve(tree) if tree.tag == target.tag else None
+    if cls is None:
+        raise Misfit(tree.tag)
+    return read_element(tree, cls, extension_table(root, contributions))
 
 
 def read_element(node: _Element, cls: type[Element], extensions: Extensions) -> Element:
@@ -194,8 +203,6 @@ def _store_raw(bound: Bound) -> Store:
 
 def raw_class(bound: Bound) -> type[Verbatim]:
     """The Verbatim class that a raw() field's annotation names."""
-    from polyvisor.documents.binding import without_none
-
     found = [part for part in without_none(bound.annotation) if isinstance(part, type) and issubclass(part, Verbatim)]
     if not found:
         raise TypeError(f"{bound.attr}: raw() is annotated with Verbatim or a subclass of it")

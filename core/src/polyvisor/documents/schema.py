@@ -15,7 +15,7 @@ from lxml import etree
 from lxml.etree import _Element as Node
 
 from polyvisor.documents import fields as f
-from polyvisor.documents.binding import Bound, Key, Spec, Target, discriminators_of, family_of
+from polyvisor.documents.binding import Bound, Key, Spec, Target, discriminators_of, family_of, root_target
 from polyvisor.documents.classes import Element, spec_of
 from polyvisor.documents.conditions import OTHER, Case, Values, components, domain
 from polyvisor.documents.datatypes import DECIMAL_PATTERN, INTEGER_PATTERN, Datatype
@@ -32,7 +32,7 @@ def emit(root: type[Element], contributions: Sequence[type[Element]] = ()) -> by
 
     Contributed elements are admitted by their namespace; their own schemas are for their drivers to bring."""
     schema = _Schema(root, contributions)
-    start = schema.element(Target(spec_of(root).tag, (root,)))
+    start = schema.element(root_target(root))
     tree = _x("schema", {"elementFormDefault": "unqualified"}, start, *schema.types.values())
     etree.indent(tree, "  ")
     return bytes(etree.tostring(tree, encoding="UTF-8", xml_declaration=True)) + b"\n"
