@@ -214,7 +214,7 @@ def converse(process: subprocess.Popen[bytes], dialogue: tuple[tuple[str, str], 
         process.stdin.write(answer.encode())
         process.stdin.flush()
     rest = process.communicate(timeout=max(0.0, deadline - time.monotonic()))[0]
-    click.echo(rest.decode(errors="replace").replace("\r", ""))
+    click.echo(rest.decode(errors="replace").replace("\r", ""), nl=False)
 
 
 def clear_away(uri: str) -> None:
