@@ -135,7 +135,7 @@ def test_a_kept_file_is_well_formed_xml(store: ObjectStore) -> None:
 
 @pytest.mark.parametrize("summary", [{"when": object()}, {"text": "x" * 70000}])
 def test_a_summary_that_cannot_be_kept_is_refused(store: ObjectStore, summary: dict[str, object]) -> None:
-    with pytest.raises(StateError, match="summary"):
+    with pytest.raises(InvalidArgument, match="summary"):
         store.put("web", A, b"<domain/>", summary)
     assert store.entries() == []
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
-from polyvisor.errors import StateError
+from polyvisor.errors import InvalidArgument, StateError
 
 VERSION = 1
 """Version of the files and of the directory's layout that this program writes."""
@@ -17,27 +18,24 @@ _OPEN = b"<!-- polyvisor "
 _CLOSE = b" -->\n"
 
 
-class Header(NamedTuple):
-    """``revision`` tells which of two files of one object is the newer one, after a rename cut short."""
+def compose(revision: int, summary: Mapping[str, Any]) -> bytes:
+    """The header as a line. ``revision`` tells which of two files of one object is the newer, after a rename cut short.
 
-    revision: int
-    summary: dict[str, Any]
-
-
-def compose(header: Header) -> bytes:
-    """The header as a line; raises StateError for a summary that is no JSON or too large."""
+    Raises InvalidArgument for a summary that is no JSON or too large."""
     try:
-        text = json.dumps({"revision": header.revision, "summary": header.summary}, separators=(",", ":"))
+        text = json.dumps({"revision": revision, "summary": dict(summary)}, separators=(",", ":"))
     except (TypeError, ValueError) as error:
-        raise StateError(f"the summary of the object cannot be kept: {error}") from error
+        raise InvalidArgument(f"the summary of the object cannot be kept: {error}") from error
     line = b"%s%d %s%s" % (_OPEN, VERSION, text.replace("--", "-\\u002d").encode(), _CLOSE)
     if len(line) > LONGEST:
-        raise StateError(f"the summary of the object takes {len(line)} bytes, more than the {LONGEST} it may have")
+        raise InvalidArgument(f"the summary of the object takes {len(line)} bytes, more than the {LONGEST} it may have")
     return line
 
 
-def parse(line: bytes, path: str) -> Header:
-    """Raises StateError when the line is damaged or a newer version's; ``path`` is for the message."""
+def parse(line: bytes, path: str) -> tuple[int, dict[str, Any]]:
+    """Revision and summary; ``path`` is for messages.
+
+    Raises StateError when the line is damaged or a newer version's."""
     if not (line.startswith(_OPEN) and line.endswith(_CLOSE)):
         raise StateError(
             f"{path} is damaged: its first line is not that of a kept document",
@@ -51,7 +49,7 @@ def parse(line: bytes, path: str) -> Header:
         )
     try:
         content = json.loads(text)
-        return Header(int(content["revision"]), dict(content["summary"]))
+        return int(content["revision"]), dict(content["summary"])
     except (ValueError, KeyError, TypeError) as error:
         raise StateError(
             f"{path} is damaged: its first line cannot be read: {error}",

@@ -65,7 +65,7 @@ class Listing:
         path = os.path.join(self.directory, file)
         try:
             with open(path, "rb") as opened:
-                return header.parse(opened.readline(header.LONGEST), path).revision
+                return header.parse(opened.readline(header.LONGEST), path)[0]
         except FileNotFoundError:
             return -2  # a rename has just removed it
         except StateError:

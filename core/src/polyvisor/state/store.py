@@ -18,7 +18,7 @@ from polyvisor.errors import AlreadyExists, Busy, HostError, InvalidArgument, No
 from polyvisor.state import naming
 from polyvisor.state.atomic import Staged, sweep, write_atomic
 from polyvisor.state.disk import DISK, Disk, make_private_directory, reported
-from polyvisor.state.header import LONGEST, VERSION, Header, compose, parse
+from polyvisor.state.header import LONGEST, VERSION, compose, parse
 from polyvisor.state.listing import LOCK_FILE, Entry, Listing, Stamp, changing, observe, scan, stamp
 from polyvisor.state.locks import locked
 from polyvisor.state.paths import Paths
@@ -84,7 +84,7 @@ class ObjectStore:
     def summary(self, entry: Entry) -> dict[str, Any]:
         """The summary given to ``put``; reads one line of the file. Raises NotFound, StateError."""
         path, line = self._read(entry, whole=False)
-        return parse(line, path).summary
+        return parse(line, path)[1]
 
     def _read(self, entry: Entry, *, whole: bool) -> tuple[str, bytes]:
         current: Entry | None = entry
@@ -122,7 +122,7 @@ class ObjectStore:
         Raises AlreadyExists when the name belongs to another UUID, the UUID to another name, or, without
         ``replace``, when the object exists; HostError (disk full, no permission) with nothing changed."""
         key, file = str(uuid), naming.file_name(str(uuid), name)
-        content = compose(Header(1, dict(summary))) + document
+        content = compose(1, summary) + document
         with self._alone() as (lock, listing):
             self._check_free(name, uuid, listing)
             existing = listing.files.get(key)
@@ -146,8 +146,8 @@ class ObjectStore:
                 raise AlreadyExists(f"the name {new_name!r} belongs to another {self.kind}, with UUID {owner}")
             former = os.path.join(self._directory, old)
             with reported("read", former), open(former, "rb") as opened:
-                revision = parse(opened.readline(LONGEST), former).revision
-            content = compose(Header(revision + 1, dict(summary))) + document
+                revision, _ = parse(opened.readline(LONGEST), former)
+            content = compose(revision + 1, summary) + document
             new = Entry(new_name, entry.uuid, os.path.join(self._directory, file))
             return self._place(lock, new, content, former=former if old != file else None)
 
