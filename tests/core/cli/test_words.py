@@ -100,7 +100,8 @@ def complete(execute, environment, line):
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        ("polyvisor domst", ["domstate"]),
+        ("polyvisor domstate -", ["--domain", "--reason", "--json", "-h", "--help"]),
+        ("polyvisor domu", ["domuuid"]),
         ("polyvisor start --pa", ["--paused", "--pass-fds"]),
         ("polyvisor start ", ["web", "mail"]),
         ("polyvisor start --paused m", ["mail"]),

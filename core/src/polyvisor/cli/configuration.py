@@ -38,9 +38,7 @@ def define(shell: Shell, file: str, validate: bool) -> None:
 @flag("keep-nvram", "Keep its firmware variables.")
 @flag("tpm", "Remove its TPM state, too.")
 @flag("keep-tpm", "Keep its TPM state.")
-@click.pass_context
 def undefine(
-    ctx: click.Context,
     shell: Shell,
     domain: str,
     managed_save: bool,
@@ -52,8 +50,8 @@ def undefine(
     keep_tpm: bool,
 ) -> None:
     """A running domain runs on and is gone when it stops. Disks are never touched."""
-    exclusive(ctx, "nvram", "keep-nvram")
-    exclusive(ctx, "tpm", "keep-tpm")
+    exclusive("nvram", "keep-nvram")
+    exclusive("tpm", "keep-tpm")
     found = shell.domain(domain)
     found.undefine(
         managed_save=managed_save,
@@ -177,9 +175,7 @@ def desc(shell: Shell, domain: str, affect: Affect, title: bool, edit: bool, new
 @click.option("--key", metavar="PREFIX", help="Prefix to write for the namespace.")
 @click.option("--set", "new", metavar="XML", help="The new element.")
 @flag("remove", "Remove the element.")
-@click.pass_context
 def metadata(
-    ctx: click.Context,
     shell: Shell,
     domain: str,
     uri: str,
@@ -190,9 +186,9 @@ def metadata(
     remove: bool,
 ) -> None:
     """Without --set, --edit and --remove, show the element."""
-    exclusive(ctx, "edit", "new", "remove")
+    exclusive("edit", "new", "remove")
     if (new or edit) and not key:
-        raise UsageFault("namespace key is required when modifying metadata: --key", ctx)
+        raise UsageFault("namespace key is required when modifying metadata: --key")
     found = shell.domain(domain)
     if not (edit or new or remove):
         text = found.metadata(MetadataKind.ELEMENT, uri=uri, affect=affect)

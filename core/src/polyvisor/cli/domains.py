@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from polyvisor.cli.command import command
 from polyvisor.cli.output import listing, plain, seconds, yes
 from polyvisor.cli.parameters import domain, exclusive, flag
@@ -44,10 +42,7 @@ _STATES = {
 @flag("id", "Print ids only.")
 @flag("managed-save", "Mark shut off domains that have a managed save image.")
 @flag("title", "Add the titles to the table.")
-@click.pass_context
 def list_command(
-    ctx: click.Context,
-    /,
     shell: Shell,
     *,
     name: bool,
@@ -59,7 +54,7 @@ def list_command(
 ) -> None:
     """Without options, the domains that run. Options that choose add up; those of one kind widen the choice."""
     for column in ("name", "uuid", "id"):
-        exclusive(ctx, "table", column)
+        exclusive("table", column)
     rows = _chosen_rows(shell, title, managed_save, chosen)
     shown = [field for field, wanted in (("id", id), ("uuid", uuid), ("name", name)) if wanted]
     if shell.json:
@@ -88,12 +83,12 @@ def _chosen_rows(shell: Shell, title: bool, managed_save: bool, chosen: dict[str
     states = set().union(*(states for option, states in _STATES.items() if chosen[option]))
     rows = shell.connection.list_domains(
         active=_active(chosen),
-        persistent=_either(chosen["persistent"], chosen["transient"]),
-        autostart=_either(chosen["autostart"], chosen["no_autostart"]),
+        persistent=either(chosen["persistent"], chosen["transient"]),
+        autostart=either(chosen["autostart"], chosen["no_autostart"]),
         states=states or None,
         columns=columns,
     )
-    saved = _either(chosen["with_managed_save"], chosen["without_managed_save"])
+    saved = either(chosen["with_managed_save"], chosen["without_managed_save"])
     return [row for row in rows if saved is None or bool(row.managed_save) is saved]
 
 
@@ -108,7 +103,8 @@ def _active(chosen: dict[str, bool]) -> bool | None:
     return True
 
 
-def _either(yes: bool, no: bool) -> bool | None:
+def either(yes: bool, no: bool) -> bool | None:
+    """True or False when exactly one of two opposite options was given, else None."""
     return None if yes == no else yes
 
 

@@ -31,9 +31,7 @@ KINDS = tuple(kind.value for kind in EventKind if kind is not EventKind.DROPPED)
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Wait so long at most.")
 @flag("list", "List the kinds of events and wait for none.")
 @flag("timestamp", "Print when each event happened.")
-@click.pass_context
 def event(
-    ctx: click.Context,
     shell: Shell,
     domain: str | None,
     kind: str | None,
@@ -44,12 +42,12 @@ def event(
     timestamp: bool,
 ) -> int | None:
     """With --json, each event is a JSON object on a line of its own."""
-    exclusive(ctx, "kind", "all")
+    exclusive("kind", "all")
     if list:
         shell.data(KINDS, "\n".join(KINDS))
         return None
     if not (kind or all):
-        raise UsageFault("one of --list, --all or --event <KIND> is required", ctx)
+        raise UsageFault("one of --list, --all or --event <KIND> is required")
     uuid = str(shell.domain(domain).uuid) if domain is not None else None
     kinds = {EventKind(kind), EventKind.DROPPED} if kind else None
     count = 0

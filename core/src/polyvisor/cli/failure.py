@@ -53,7 +53,10 @@ def status_of(error: errors.PolyvisorError) -> Status:
 
 
 class UsageFault(click.UsageError):
-    """The command line makes no sense; the message says why."""
+    """The command line makes no sense; the message says why. Belongs to the command at work unless told."""
+
+    def __init__(self, message: str, ctx: click.Context | None = None) -> None:
+        super().__init__(message, ctx or click.get_current_context(silent=True))
 
 
 def report(error: BaseException, *, as_json: bool) -> int:

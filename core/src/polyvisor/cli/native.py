@@ -18,11 +18,10 @@ if TYPE_CHECKING:
 @data("format", help="The format: qemu-argv, xen-xl, vmware-vmx, ...")
 @click.option("--domain", metavar="DOMAIN", shell_complete=complete_domain, help="A domain of this connection.")
 @data("xml", required=False, help="File with a domain's XML; - is standard input.")
-@click.pass_context
-def to_native(ctx: click.Context, shell: Shell, format: str, domain: str | None, xml: str | None) -> None:
+def to_native(shell: Shell, format: str, domain: str | None, xml: str | None) -> None:
     """Of a file, or with --domain of a domain that is defined."""
     if (domain is None) == (xml is None):
-        raise UsageFault("need either domain or domain XML: --domain or --xml", ctx)
+        raise UsageFault("need either domain or domain XML: --domain or --xml")
     config = read_file(xml) if xml is not None else shell.domain(domain or "").xml(inactive=True, secure=True)
     text = shell.connection.to_native(format, config)
     shell.data({"format": format, "text": text}, text.rstrip("\n"))

@@ -38,6 +38,12 @@ def listing(facts: Mapping[str, object], *, margin: int | None = None) -> str:
     return "\n".join(f"{name + ':':<{margin}} {printable(str(value))}".rstrip() for name, value in facts.items())
 
 
+def settings(values: Mapping[str, object]) -> str:
+    """``name           : value`` lines, as virsh shows tunable parameters; truths as yes and no."""
+    shown = {name: ("yes" if value else "no") if isinstance(value, bool) else value for name, value in values.items()}
+    return "\n".join(f"{name:<15}: {printable(str(value))}" for name, value in shown.items())
+
+
 def printable(text: str) -> str:
     """``text`` with control characters written as escapes, so that a name cannot move the cursor."""
     if text.isprintable():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -29,6 +29,34 @@ def data(name: str, *, required: bool = True, **settings: Any) -> Callable[[Deco
 def flag(name: str, help: str) -> Callable[[Decorated], Decorated]:
     """An option without a value."""
     return click.option(f"--{name}", is_flag=True, help=help)
+
+
+def texts(options: Mapping[str, str]) -> Callable[[Decorated], Decorated]:
+    """Options that take a word, by name with their help."""
+
+    def decorate(function: Decorated) -> Decorated:
+        for name, help in reversed(list(options.items())):
+            metavar = name.rpartition("-")[2].upper()
+            function = click.option(f"--{name}", metavar=metavar, help=help)(function)
+        return function
+
+    return decorate
+
+
+def numbers(options: Mapping[str, str], *, type: Any = click.INT) -> Callable[[Decorated], Decorated]:
+    """Options that take a number, or what else ``type`` reads, by name with their help."""
+
+    def decorate(function: Decorated) -> Decorated:
+        for name, help in reversed(list(options.items())):
+            function = click.option(f"--{name}", type=type, metavar="N", help=help)(function)
+        return function
+
+    return decorate
+
+
+def given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those options that were given."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 # -- domains --------------------------------------------------------------------------------------------------
@@ -69,6 +97,19 @@ def size_kib(text: str) -> int:
         raise click.BadParameter(str(error)) from error
 
 
+def cpu_set(text: str) -> frozenset[int]:
+    """CPUs as documents write them, ``0-3,^2,8``. A type for Click."""
+    chosen: set[int] = set()
+    try:
+        for part in text.split(","):
+            first, _, last = part.removeprefix("^").partition("-")
+            span = range(int(first), int(last or first) + 1)
+            chosen = chosen - set(span) if part.startswith("^") else chosen | set(span)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no list of CPUs such as 0-3,^2,8") from None
+    return frozenset(chosen)
+
+
 def read_file(path: str) -> bytes:
     """The content of ``path``; ``-`` is standard input. Raises OSError."""
     if path == "-":
@@ -85,11 +126,12 @@ def xml_file(name: str = "file", *, help: str = "File with the XML; - is standar
 # -- which configuration ----------------------------------------------------------------------------------------
 
 
-def exclusive(ctx: click.Context, *names: str) -> None:
-    """Raise a usage error when more than one of the options ``names`` was given."""
+def exclusive(*names: str) -> None:
+    """Raise a usage error when more than one of the options ``names`` was given to the command at work."""
+    ctx = click.get_current_context()
     given = [name for name in names if ctx.params.get(name.replace("-", "_"))]
     if len(given) > 1:
-        raise UsageFault(f"Options --{given[0]} and --{given[1]} are mutually exclusive", ctx)
+        raise UsageFault(f"Options --{given[0]} and --{given[1]} are mutually exclusive")
 
 
 def affects(*, persistent: bool = False) -> Callable[[Function], Function]:
@@ -101,9 +143,8 @@ def affects(*, persistent: bool = False) -> Callable[[Function], Function]:
     def decorate(function: Function) -> Function:
         @functools.wraps(function)
         def chosen(shell: Any, /, *, current: bool, config: bool, live: bool, **others: Any) -> Any:
-            ctx = click.get_current_context()
             for name in ("config", "live", "persistent"):
-                exclusive(ctx, "current", name)
+                exclusive("current", name)
             affect = _AFFECTS[config, live]
             return function(shell, affect=affect, **others)
 

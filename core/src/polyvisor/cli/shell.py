@@ -111,10 +111,10 @@ class Shell:
             click.echo(text, err=True)
 
     def done(self, message: str, **facts: Any) -> None:
-        """Say that something was done: ``message`` to people, ``facts`` to programs."""
+        """Say that something was done: ``message`` to people, nothing if it is empty, and ``facts`` to programs."""
         if self.json:
             self.print(output.as_json({"message": message, **facts}))
-        else:
+        elif message:
             self.print(message)
 
     def data(self, value: Any, text: str | Callable[[], str]) -> None:

@@ -28,7 +28,7 @@ def completion(ctx: click.Context, out: Shell, shell: str) -> None:
 
     made = get_completion_class(shell)
     if made is None:
-        raise UsageFault(f"no completion for {shell}", ctx)
+        raise UsageFault(f"no completion for {shell}")
     root = ctx.find_root()
     script = made(root.command, {}, "polyvisor", "_POLYVISOR_COMPLETE").source()
     out.data({"script": script}, script)
@@ -56,6 +56,6 @@ def help_command(ctx: click.Context, shell: Shell, command: str | None) -> None:
         return
     found = group.get_command(root, command)
     if found is None:
-        raise UsageFault(f"unknown command: {command!r}", ctx)
+        raise UsageFault(f"unknown command: {command!r}")
     with click.Context(found, info_name=command, parent=root) as about:
         shell.print(found.get_help(about))
