@@ -103,6 +103,11 @@ class Element:
         """A deep copy."""
         return copy.deepcopy(self)
 
+    @property
+    def runtime_only(self) -> bool:
+        """Whether this element belongs to a running object alone, so that it is written with ``live`` only."""
+        return False
+
     def walk(self) -> Iterator[Element]:
         """This element and every Element below it, in document order."""
         yield self
@@ -119,11 +124,11 @@ class Element:
         return all(mine[name] == theirs[name] for name in spec_of(type(self)).by_name)
 
     def __repr__(self) -> str:
-        defaults = spec_of(type(self)).defaults
+        spec = spec_of(type(self))
         said = (
-            f"{name}={value!r}"
+            f"{name}={'...' if (field := spec.by_name.get(name)) and field.secret else repr(value)}"
             for name, value in self.__dict__.items()
-            if name != "line" and value != [] and not (name in defaults and defaults[name] == value)
+            if name != "line" and value != [] and not (name in spec.defaults and spec.defaults[name] == value)
         )
         return f"{type(self).__name__}({', '.join(said)})"
 

@@ -150,7 +150,8 @@ def _put_child(bound: Bound, prefix: str) -> Put:
     name = bound.field.name
 
     def put(value: Any, output: _Output, indent: str) -> None:
-        _put_element(value, output, indent, name)
+        if output.live or not value.runtime_only:
+            _put_element(value, output, indent, name)
 
     return put
 
@@ -160,7 +161,8 @@ def _put_children(bound: Bound, prefix: str) -> Put:
 
     def put(value: Any, output: _Output, indent: str) -> None:
         for made in value:
-            _put_element(made, output, indent, name)
+            if output.live or not made.runtime_only:
+                _put_element(made, output, indent, name)
 
     return put
 

@@ -61,7 +61,7 @@ def document(running: Domain) -> bytes:
 
 def note_backends(running: Domain, chardevs: Iterable[Mapping[str, Any]]) -> None:
     """Write down the pseudo-terminals that QEMU chose (``query-chardev``: ``pty:/dev/pts/3``)."""
-    from polyvisor.model.domain.devices.chardev import PathSource
+    from polyvisor.model.domain.devices.chardev import PtySource
 
     chosen = {
         entry["label"]: entry["filename"].removeprefix("pty:")
@@ -72,7 +72,7 @@ def note_backends(running: Domain, chardevs: Iterable[Mapping[str, Any]]) -> Non
     for device in [*held.serials, *held.parallels, *held.consoles, *held.channels]:
         path = chosen.get(f"char{device.alias.name}") if device.alias is not None else None
         if path is not None and device.type == "pty":
-            device.sources = [PathSource(path=path)]
+            device.sources = [PtySource(path=path)]
             if type(device).tag == "console":
                 device.tty = path
 

@@ -155,6 +155,11 @@ class Alias(Element):
         """Whether the user chose it, so that it belongs to the configuration."""
         return self.name.startswith("ua-")
 
+    @property
+    def runtime_only(self) -> bool:
+        """Whether the driver chose it for one run of the guest."""
+        return not self.by_user
+
 
 @element("boot")
 class BootOrder(Element):

@@ -248,9 +248,9 @@ def _consoles(domain: Domain) -> None:
     if first is not None and (first.target is None or first.target.type in (None, ConsoleTargetType.SERIAL)):
         if not devices.serials:
             devices.serials.append(_serial_of(first))
-        devices.consoles[0] = _console_of(devices.serials[0])
+        devices.consoles[0] = _console_of(devices.serials[0], first.target.port if first.target else None)
     elif first is None and devices.serials and _is_console(devices.serials[0]):
-        devices.consoles.append(_console_of(devices.serials[0]))
+        devices.consoles.append(_console_of(devices.serials[0], None))
 
 
 def _is_console(serial: Serial) -> bool:
@@ -264,8 +264,7 @@ def _serial_of(console: Console) -> Serial:
     return Serial(**shared, target=SerialTarget(port=port or 0)).copy()
 
 
-def _console_of(serial: Serial) -> Console:
-    port = serial.target.port if serial.target else None
+def _console_of(serial: Serial, port: int | None) -> Console:
     shared = {name: getattr(serial, name) for name in _SHARED_BY_CONSOLE}
     return Console(**shared, target=ConsoleTarget(type=ConsoleTargetType.SERIAL, port=port or 0)).copy()
 

@@ -33,11 +33,12 @@ Found = TypeVar("Found", bound=Element)
 
 
 class Contradiction(NamedTuple):
-    """What is wrong, and the element (or its attribute) that says so."""
+    """What is wrong, and the element that says so; ``attribute`` or ``child`` (one that is text only) narrows it."""
 
     element: Element
     message: str
     attribute: str = ""
+    child: str = ""
 
 
 def check(domain: Domain) -> None:
@@ -66,6 +67,8 @@ def _fault(domain: Domain, contradiction: Contradiction) -> Fault:
     path = next((path for element, path in _paths(domain, "/domain") if element is contradiction.element), "/domain")
     if contradiction.attribute:
         path += f"/@{contradiction.attribute}"
+    if contradiction.child:  # whose line is not known
+        return Fault(f"{path}/{contradiction.child}", None, contradiction.message)
     return Fault(path, contradiction.element.line, contradiction.message)
 
 
@@ -114,9 +117,9 @@ def modules_kib(domain: Domain) -> int:
 
 def _name(domain: Domain) -> Iterator[Contradiction]:
     if "/" in domain.name:
-        yield Contradiction(domain, f"the name {domain.name!r} contains '/', which no name may")
+        yield Contradiction(domain, f"the name {domain.name!r} contains '/', which no name may", child="name")
     if not domain.name.strip():
-        yield Contradiction(domain, "the name is blank")
+        yield Contradiction(domain, "the name is blank", child="name")
 
 
 def _memory(domain: Domain) -> Iterator[Contradiction]:
@@ -277,7 +280,7 @@ def _disks(domain: Domain) -> Iterator[Contradiction]:
             yield Contradiction(disk.target, f"a {disk.device} cannot be on the fdc bus", "bus")
         for name, most in (("vendor", 8), ("product", 16)):
             if len(getattr(disk, name) or "") > most:
-                yield Contradiction(disk, f"<{name}> has more than {most} characters")
+                yield Contradiction(disk, f"<{name}> has more than {most} characters", child=name)
         if (disk.rawio is not None or disk.sgio is not None) and disk.device != DiskDevice.LUN:
             yield Contradiction(disk, "rawio and sgio go with device='lun' only")
         if disk.driver and disk.driver.iothread and disk.driver.iothread not in _iothread_numbers(domain):

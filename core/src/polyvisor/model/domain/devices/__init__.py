@@ -78,7 +78,7 @@ class Devices(Element):
 
     def add(self, device: Element) -> None:
         """Append ``device`` to the list of its kind, or put it in the place of the only one of its kind."""
-        name = FIELD_OF_TAG.get(device.tag)
+        name = field_of(device)
         if name is None:
             raise TypeError(f"{type(device).__name__} is no device of a domain")
         if isinstance(held := getattr(self, name), list):
@@ -88,9 +88,8 @@ class Devices(Element):
 
     def remove(self, device: Element) -> None:
         """Take ``device`` out (the very object, not its equal); ValueError when it is not there."""
-        name = FIELD_OF_TAG.get(device.tag, "")
-        held: Any = getattr(self, name, None)
-        if held is device:
+        held: Any = getattr(self, name, None) if (name := field_of(device)) else None
+        if name and held is device:
             setattr(self, name, None)
             return
         if isinstance(held, list):
@@ -105,7 +104,7 @@ class Devices(Element):
         return next((each for each in self if (name := getattr(each, "alias", None)) and name.name == alias), None)
 
     def __iter__(self) -> Iterator[Element]:
-        for name in FIELD_OF_TAG.values():
+        for name in FIELDS.values():
             held = getattr(self, name)
             if isinstance(held, list):
                 yield from held
@@ -119,37 +118,42 @@ class Devices(Element):
         return True
 
 
-FIELD_OF_TAG = {
-    "disk": "disks",
-    "controller": "controllers",
-    "lease": "leases",
-    "filesystem": "filesystems",
-    "interface": "interfaces",
-    "smartcard": "smartcards",
-    "serial": "serials",
-    "parallel": "parallels",
-    "console": "consoles",
-    "channel": "channels",
-    "input": "inputs",
-    "tpm": "tpms",
-    "graphics": "graphics",
-    "sound": "sounds",
-    "audio": "audios",
-    "video": "videos",
-    "hostdev": "hostdevs",
-    "redirdev": "redirdevs",
-    "redirfilter": "redirfilters",
-    "hub": "hubs",
-    "watchdog": "watchdogs",
-    "memballoon": "memballoon",
-    "rng": "rngs",
-    "nvram": "nvram",
-    "panic": "panics",
-    "shmem": "shmems",
-    "memory": "memories",
-    "crypto": "cryptos",
-    "iommu": "iommus",
-    "vsock": "vsock",
-    "pstore": "pstore",
+FIELDS: dict[type[Element], str] = {
+    Disk: "disks",
+    Controller: "controllers",
+    Lease: "leases",
+    Filesystem: "filesystems",
+    Interface: "interfaces",
+    Smartcard: "smartcards",
+    Serial: "serials",
+    Parallel: "parallels",
+    Console: "consoles",
+    Channel: "channels",
+    Input: "inputs",
+    Tpm: "tpms",
+    Graphics: "graphics",
+    Sound: "sounds",
+    Audio: "audios",
+    Video: "videos",
+    Hostdev: "hostdevs",
+    Redirdev: "redirdevs",
+    RedirectionFilter: "redirfilters",
+    Hub: "hubs",
+    Watchdog: "watchdogs",
+    Memballoon: "memballoon",
+    Rng: "rngs",
+    NvramDevice: "nvram",
+    Panic: "panics",
+    Shmem: "shmems",
+    MemoryDevice: "memories",
+    Crypto: "cryptos",
+    Iommu: "iommus",
+    Vsock: "vsock",
+    Pstore: "pstore",
 }
-"""The field of :class:`Devices` that holds devices of a tag, in output order."""
+"""The field of :class:`Devices` that holds devices of a class, in output order."""
+
+
+def field_of(device: Element) -> str | None:
+    """The name of the field of :class:`Devices` that holds ``device``; None for what is no device."""
+    return next((name for cls, name in FIELDS.items() if isinstance(device, cls)), None)

@@ -35,8 +35,21 @@ SocketMode = Literal["bind", "connect"]
 
 
 @element("source")
+class PtySource(Element):
+    """A pseudo-terminal of the host, which is another one at each start."""
+
+    path: str | None = attribute(dt.STRING)
+    seclabels: list[DeviceLabel] = children("seclabel")
+
+    @property
+    def runtime_only(self) -> bool:
+        """Always: a configuration does not name the terminal."""
+        return True
+
+
+@element("source")
 class PathSource(Element):
-    """A device, pipe or pseudo-terminal of the host."""
+    """A device or pipe of the host."""
 
     path: str | None = attribute(dt.STRING)
     seclabels: list[DeviceLabel] = children("seclabel")
@@ -119,7 +132,7 @@ class VdagentSource(Element):
 
 
 CHARACTER_SOURCES = {
-    "pty": PathSource,
+    "pty": PtySource,
     "dev": PathSource,
     "pipe": PathSource,
     "file": OutputSource,
@@ -134,7 +147,15 @@ CHARACTER_SOURCES = {
 """The class of a ``<source>`` for each type of character device that has one."""
 
 CharacterSource = (
-    PathSource | OutputSource | UnixSource | TcpSource | UdpSource | ChannelNameSource | NmdmSource | VdagentSource
+    PtySource
+    | PathSource
+    | OutputSource
+    | UnixSource
+    | TcpSource
+    | UdpSource
+    | ChannelNameSource
+    | NmdmSource
+    | VdagentSource
 )
 
 

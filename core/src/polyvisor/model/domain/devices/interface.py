@@ -278,10 +278,16 @@ class Link(Element):
 
 @element("target")
 class InterfaceTarget(Element):
-    """The host's end of the interface."""
+    """The host's end of the interface. Names such as ``vnet7`` are made up at each start."""
 
     dev: str | None = attribute(dt.STRING)
     managed: bool | None = attribute(dt.BOOL)
+
+    @property
+    def runtime_only(self) -> bool:
+        """Whether the name was made up for one run of the guest."""
+        made_up = (self.dev or "").rstrip("0123456789") in ("vnet", "macvtap", "macvlan")
+        return made_up and self.managed is not False
 
 
 @element("guest")
