@@ -1,0 +1,137 @@
+"""The same questions put to every driver.
+
+A test takes ``hypervisor``, a connection with a way to make guests on it, and runs once for each driver here. What a
+driver does not claim to do is skipped by capability (``@needs("domain.suspend")``), never by the driver's name: that
+it says so is tested for every operation there is.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+import polyvisor
+from polyvisor.config import Configuration
+from polyvisor.objects.connection import Connection
+from polyvisor.objects.domain import Domain
+
+DOCUMENT = """
+<domain type='{type}'>
+  <name>{name}</name>
+  {more}
+  <memory unit='KiB'>65536</memory>
+  <vcpu>1</vcpu>
+  <os><type arch='{arch}'>hvm</type></os>
+  <features><acpi/></features>
+  {rest}
+  <devices>{devices}</devices>
+</domain>
+"""
+
+
+@dataclass
+class Hypervisor:
+    """A driver's connection under test, and what its documents need to say."""
+
+    uri: str
+    type: str
+    arch: str = "x86_64"
+    devices: str = ""
+    opened: list[Connection] = field(default_factory=list)
+
+    def open(self, **options: Any) -> Connection:
+        """Another connection; closed when the test ends."""
+        options.setdefault("configuration", Configuration())
+        self.opened.append(polyvisor.open(self.uri, **options))
+        return self.opened[-1]
+
+    @property
+    def connection(self) -> Connection:
+        """The connection that tests use unless they open their own."""
+        return self.opened[0]
+
+    def document(self, name: str = "conformance", *, more: str = "", rest: str = "", devices: str = "") -> str:
+        """A small domain; ``name`` as XML text."""
+        return DOCUMENT.format(
+            type=self.type, arch=self.arch, name=name, more=more, rest=rest, devices=self.devices + devices
+        )
+
+    def define(self, name: str = "conformance", **parts: str) -> Domain:
+        return self.connection.define(self.document(name, **parts))
+
+
+def _test_driver(tmp_path: Path) -> Hypervisor:
+    return Hypervisor("test:///default", "test", "i686")
+
+
+def _qemu(tmp_path: Path) -> Hypervisor:
+    if shutil.which("qemu-system-x86_64") is None or importlib.util.find_spec("polyvisor_qemu") is None:
+        pytest.skip("QEMU or its driver is not installed")
+    from polyvisor_qemu.guest import image_path
+
+    disk = tmp_path / "boot.img"
+    shutil.copyfile(image_path(), disk)
+    devices = (
+        f"<disk type='file'><driver name='qemu' type='raw'/><source file='{disk}'/><target dev='hda'/></disk>"
+        "<serial type='pty'/>"
+    )
+    root = tempfile.mkdtemp(prefix="pv", dir=tmp_path)
+    return Hypervisor(f"qemu:///embed?root={root}", "qemu", "x86_64", devices)
+
+
+DRIVERS: dict[str, Callable[[Path], Hypervisor]] = {"test": _test_driver, "qemu": _qemu}
+
+
+@pytest.fixture(params=["test", pytest.param("qemu", marks=pytest.mark.live)])
+def hypervisor(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Hypervisor]:
+    found = DRIVERS[request.param](tmp_path)
+    connection = found.open()
+    for marker in request.node.iter_markers("needs"):
+        for capability in marker.args:
+            if not connection.supports(capability):
+                connection.close()
+                pytest.skip(f"the {connection.driver} driver does not claim {capability}")
+    before = {row.ref.uuid for row in connection.list_domains()}
+    yield found
+    _clear(found, before)
+
+
+def _clear(hypervisor: Hypervisor, before: set[UUID]) -> None:
+    """Leave no guest of the test's behind, whatever it did."""
+    try:
+        with polyvisor.open(hypervisor.uri, configuration=Configuration()) as connection:
+            for row in connection.list_domains():
+                if row.ref.uuid not in before and row.ref.id is not None:
+                    connection.domain(uuid=row.ref.uuid).destroy()
+    finally:
+        for connection in hypervisor.opened:
+            connection.close()
+
+
+@pytest.fixture
+def connection(hypervisor: Hypervisor) -> Connection:
+    return hypervisor.connection
+
+
+@pytest.fixture
+def domain(hypervisor: Hypervisor) -> Domain:
+    """A defined guest that is off."""
+    return hypervisor.define()
+
+
+@pytest.fixture
+def running(domain: Domain) -> Domain:
+    """A guest that runs."""
+    return domain.start()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "needs(*capabilities): skipped for drivers that do not claim them")
