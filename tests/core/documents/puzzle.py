@@ -101,8 +101,11 @@ class Hinge(Element):
     side: Left | Right = child(required=True)
 
 
-@element("puzzle")
+@element("puzzle", rules=(OneOf("tall", "wide", "heaps"),))
 class Puzzle(Element):
+    tall: bool = flag()
+    wide: int | None = value(dt.UINT8)
+    heaps: list[str] = values(dt.NAME, tag="heap")
     pieces: list[Piece] = children()
     only_x: XPiece | None = child("favourite")
     locks: list[Lock] = children()
@@ -115,6 +118,8 @@ class Puzzle(Element):
 
 FULL = """\
 <puzzle even='auto' ratio='1.5'>
+  <heap>q</heap>
+  <heap>n</heap>
   <piece mode='a' type='x' x='n' weight='4'/>
   <piece mode='b' type='x' x='n'/>
   <piece mode='a'>

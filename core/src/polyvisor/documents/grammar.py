@@ -254,14 +254,16 @@ class _Grammar:
 def _contents(alternatives: Sequence[Sequence[Content]]) -> list[Content]:
     """Every way of choosing one content from each list.
 
-    Alternatives that differ in attributes only become a single pattern instead of multiplying the whole."""
+    Alternatives of attributes only, or of single elements only, become one pattern instead of multiplying the whole."""
     shared = Content()
     choosing = []
     for options in alternatives:
         if len(options) == 1:
             shared += options[0]
-        elif any(option.elements for option in options):
-            choosing.append(options)
-        else:
+        elif not any(option.elements for option in options):
             shared += Content([p.choice(option.pattern() for option in options)])
+        elif all(len(option.elements) <= 1 and not option.attributes for option in options):
+            shared += Content((), [p.choice(option.pattern() for option in options)])
+        else:
+            choosing.append(options)
     return [sum(chosen, shared) for chosen in product(*choosing)]
