@@ -206,6 +206,8 @@ def test_metadata_is_changed_one_namespace_at_a_time() -> None:
         kept.set("urn:b", "<x xmlns='urn:c'/>")
     with pytest.raises(InvalidDocument, match="not well-formed"):
         kept.set("urn:b", "<x>")
+    with pytest.raises(InvalidArgument, match="cannot be written"):
+        kept.set("urn:b", "<x/>", prefix="a b")
 
 
 def test_replace_and_copy_leave_the_original_alone(catalogue: Catalogue) -> None:

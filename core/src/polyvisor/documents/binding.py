@@ -20,6 +20,8 @@ Key = tuple[str | None, ...]
 """Discriminating attribute values as they stand in XML; None where the attribute is absent and has no default."""
 
 _MANY = 1 << 30
+_evaluated: dict[tuple[str, str], Any] = {}
+"""(Module, annotation) -> what it means there; the same few annotations come over and over."""
 
 
 class Bound:
@@ -373,12 +375,15 @@ def _annotation(owner: type, name: str) -> Any:
     annotation = owner.__annotations__.get(name)
     if annotation is None:
         raise TypeError(f"{owner.__qualname__}.{name} has no annotation")
-    if isinstance(annotation, str):
+    if not isinstance(annotation, str):
+        return annotation
+    key = (owner.__module__, annotation)
+    if key not in _evaluated:
         try:
-            return eval(annotation, vars(sys.modules[owner.__module__]))
+            _evaluated[key] = eval(annotation, vars(sys.modules[owner.__module__]))
         except NameError as error:
             raise TypeError(f"{owner.__qualname__}.{name}: {annotation}: {error}") from None
-    return annotation
+    return _evaluated[key]
 
 
 def without_none(annotation: Any) -> tuple[Any, ...]:

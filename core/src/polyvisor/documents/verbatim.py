@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from typing import TYPE_CHECKING, Self
 
-from polyvisor.errors import InvalidDocument
+from polyvisor.errors import InvalidArgument, InvalidDocument
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -37,23 +37,30 @@ class Verbatim:
         """Put an element into a namespace, in place of the one it had.
 
         Names in ``xml`` that have no namespace come to belong to ``namespace``, written with ``prefix``.
-        Raises InvalidDocument when it is not well-formed or belongs to another namespace."""
+        Raises InvalidDocument when it is not well-formed or belongs to another namespace, InvalidArgument for a
+        namespace or prefix that XML cannot have."""
         from lxml import etree
 
         from polyvisor.documents.parsing import parse
 
         root = parse(xml)
-        for node in root.iter(etree.Element):
-            name = etree.QName(node)
-            if name.namespace is None:
-                node.tag = f"{{{namespace}}}{name.localname}"
-        if (found := etree.QName(root).namespace) != namespace:
-            raise InvalidDocument(f"<{etree.QName(root).localname}> belongs to namespace {found}, not to {namespace}")
-        if prefix is not None:
-            renamed = etree.Element(root.tag, root.attrib, nsmap={prefix: namespace})
-            renamed.text = root.text
-            renamed.extend(list(root))
-            root = renamed
+        try:
+            for node in root.iter(etree.Element):
+                name = etree.QName(node)
+                if name.namespace is None:
+                    node.tag = f"{{{namespace}}}{name.localname}"
+            if (found := etree.QName(root).namespace) != namespace:
+                message = f"<{etree.QName(root).localname}> belongs to namespace {found}, not to {namespace}"
+                raise InvalidDocument(message)
+            if prefix is not None:
+                renamed = etree.Element(root.tag, root.attrib, nsmap={prefix: namespace})
+                renamed.text = root.text
+                renamed.extend(list(root))
+                root = renamed
+        except ValueError as error:
+            raise InvalidArgument(
+                f"prefix {prefix!r} with namespace {namespace!r} cannot be written: {error}"
+            ) from None
         etree.cleanup_namespaces(root, keep_ns_prefixes=[prefix] if prefix else None)
         text = str(etree.tostring(root, encoding="unicode", with_tail=False))
         for index, (owner, _) in enumerate(self.entries):
