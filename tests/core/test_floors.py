@@ -16,7 +16,7 @@ PLUGINS = {path.name: path.parent for path in sorted(WORKSPACE.glob("plugins/*/s
 
 FLOORS = (
     ("errors", "units", "uri"),
-    ("config",),
+    ("config", "entrypoints"),
     ("documents",),
     ("model",),
     ("state",),

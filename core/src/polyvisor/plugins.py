@@ -20,6 +20,7 @@ from typing import Any
 
 import pluggy
 
+from polyvisor.entrypoints import EntryPoint, installed
 from polyvisor.errors import PluginError, UnknownScheme, UnsupportedOperation, UnsupportedOption
 from polyvisor.operations.contributions import CONTRIBUTIONS
 from polyvisor.operations.declaration import HOOKS_VERSION, OPERATIONS, PROJECT, Operation
@@ -42,39 +43,6 @@ PACKAGES: Mapping[str, str] = {
 log = logging.getLogger(__name__)
 logging.getLogger("polyvisor").addHandler(logging.NullHandler())  # a library prints nothing unless asked
 _hookspec = pluggy.HookspecMarker(PROJECT)
-
-
-@dataclass(frozen=True)
-class EntryPoint:
-    """One line of a distribution's entry points, not yet imported."""
-
-    name: str
-    value: str
-    distribution: str
-    version: str
-
-    def load(self) -> Any:
-        """Import and return the object; whatever the import raises comes through."""
-        import importlib
-
-        module, _, attribute = self.value.partition(":")
-        target: Any = importlib.import_module(module)
-        for part in filter(None, attribute.split(".")):
-            target = getattr(target, part)
-        return target
-
-
-def installed(group: str) -> list[EntryPoint]:
-    """The entry points of ``group`` in this environment, sorted by name."""
-    from importlib.metadata import entry_points
-
-    found = {}
-    for point in entry_points(group=group):
-        dist = point.dist
-        found[point.name, point.value] = EntryPoint(
-            point.name, point.value, dist.name if dist else "?", dist.version if dist else "?"
-        )
-    return [found[key] for key in sorted(found)]
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ def validate(shell: Shell, file: tuple[str, ...], kind: str | None, schema_only:
     has a fault or cannot be read. No hypervisor is asked; XML of a driver's own namespace is checked by that driver.
     """
     found = [_validated(shell, path, kind, schema_only) for path in file]
-    shell.data(found, "\n".join(_lines(result) for result in found))
+    facts = [{**result, "faults": [fault.as_dict() for fault in result["faults"]]} for result in found]
+    shell.data(facts, "\n".join(_lines(result) for result in found))
     return Status.OK if all(result["valid"] for result in found) else Status.FAILED
 
 
@@ -115,7 +116,7 @@ def _explained(fault: Fault) -> str:
     details = []
     if fault.found is not None:
         details.append(f"    found:    {fault.found}")
-    if fault.expected:
+    if fault.expected and "expected" not in fault.message:
         details.append(f"    expected: {', '.join(fault.expected)}")
     return "\n".join(printable(line) for line in (str(fault), *details))
 

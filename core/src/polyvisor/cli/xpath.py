@@ -36,6 +36,7 @@ def _text(node: Any) -> str:
     from lxml import etree
 
     if not isinstance(node, str):
+        etree.indent(node)
         return str(etree.tostring(node, encoding="unicode", with_tail=False))
     if getattr(node, "is_attribute", False):
         from xml.sax.saxutils import quoteattr
