@@ -100,6 +100,8 @@ def test_linux_finds_what_its_document_says_and_obeys_the_power_button(
             assert answer(console, "cat /sys/block/vda/serial") == "first, of all"
             assert answer(console, "cat /sys/class/net/eth0/address") == "52:54:00:00:00:07"
             assert answer(console, "cat /sys/class/misc/hw_random/rng_current") == "virtio_rng.0"
+            leased = "until ip -4 address show eth0 | grep inet; do usleep 20000; done"
+            assert "inet 10.0.2.15/24" in answer(console, leased)
             domain.shutdown()
             read_until(console, "power button, bye")
         story = []
