@@ -22,6 +22,7 @@ Key = tuple[str | None, ...]
 _MANY = 1 << 30
 _evaluated: dict[tuple[str, str], Any] = {}
 """(Module, annotation) -> what it means there; the same few annotations come over and over."""
+_COMMON: dict[str, Any] = {"bool": bool, "int": int, "int | None": int | None, "str": str, "str | None": str | None}
 
 
 class Bound:
@@ -243,7 +244,7 @@ def root_target(root: type[Element]) -> Target:
 
 def bind(cls: type[Element]) -> Spec:
     """Resolve a class's annotations and fields; TypeError names what was declared wrongly."""
-    if "declaration" not in dir(cls):
+    if not hasattr(cls, "declaration"):
         raise TypeError(f"{cls.__qualname__} is not declared with @element")
     fields = tuple(_bound(cls, owner, field) for owner, field in declared_fields(cls))
     spec = Spec(cls, fields)
@@ -377,6 +378,8 @@ def _annotation(owner: type, name: str) -> Any:
         raise TypeError(f"{owner.__qualname__}.{name} has no annotation")
     if not isinstance(annotation, str):
         return annotation
+    if annotation in _COMMON:
+        return _COMMON[annotation]
     key = (owner.__module__, annotation)
     if key not in _evaluated:
         try:
