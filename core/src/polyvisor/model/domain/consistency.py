@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from polyvisor.documents import Element, Fault
+from polyvisor.documents import Element
 from polyvisor.documents import datatypes as dt
-from polyvisor.errors import InvalidDocument
+from polyvisor.model.contradictions import Contradiction, refuse, repeated
 from polyvisor.model.domain import Domain
 from polyvisor.model.domain.address import Alias, BootOrder, DimmAddress, DriveAddress, PciAddress, UsbAddress
 from polyvisor.model.domain.devices import Devices
@@ -28,25 +28,10 @@ from polyvisor.model.domain.devices.redirection import PassthroughSmartcard
 from polyvisor.model.domain.devices.rng import EgdBackend
 from polyvisor.model.domain.tuning import IoLimits
 
-Key = TypeVar("Key", bound=Hashable)
-Found = TypeVar("Found", bound=Element)
-
-
-class Contradiction(NamedTuple):
-    """What is wrong, and the element that says so; ``attribute`` or ``child`` (one that is text only) narrows it."""
-
-    element: Element
-    message: str
-    attribute: str = ""
-    child: str = ""
-
 
 def check(domain: Domain) -> None:
     """Raise InvalidDocument, with a fault for each contradiction, unless the document agrees with itself."""
-    found = [contradiction for rule in _RULES for contradiction in rule(domain)]
-    if found:
-        faults = [_fault(domain, contradiction) for contradiction in found]
-        raise InvalidDocument(f"the document of domain '{domain.name}' contradicts itself", faults=faults)
+    refuse(domain, f"domain '{domain.name}'", (contradiction for rule in _RULES for contradiction in rule(domain)))
 
 
 def cpu_numbers(cpuset: str) -> set[int]:
@@ -61,53 +46,6 @@ def cpu_numbers(cpuset: str) -> set[int]:
             raise ValueError(f"the range {part} runs backwards")
         chosen.update(range(int(first), int(last or first) + 1))
     return chosen
-
-
-def _fault(domain: Domain, contradiction: Contradiction) -> Fault:
-    path = next((path for element, path in _paths(domain, "/domain") if element is contradiction.element), "/domain")
-    if contradiction.attribute:
-        path += f"/@{contradiction.attribute}"
-    if contradiction.child:  # whose line is not known
-        return Fault(f"{path}/{contradiction.child}", None, contradiction.message)
-    return Fault(path, contradiction.element.line, contradiction.message)
-
-
-def _paths(element: Element, path: str) -> Iterator[tuple[Element, str]]:
-    """Every element and where it stands, with an index where siblings share a tag."""
-    yield element, path
-    below = [
-        each
-        for field in type(element).fields()
-        for each in _as_list(getattr(element, field.attr))
-        if isinstance(each, Element)
-    ]
-    tags = [field_tag(element, each) for each in below]
-    seen: dict[str, int] = {}
-    for each, tag in zip(below, tags, strict=True):
-        seen[tag] = seen.get(tag, 0) + 1
-        index = f"[{seen[tag]}]" if tags.count(tag) > 1 else ""
-        yield from _paths(each, f"{path}/{tag}{index}")
-
-
-def field_tag(parent: Element, element: Element) -> str:
-    """The tag under which ``element`` stands in ``parent``, which may not be that of its class."""
-    for field in type(parent).fields():
-        if any(each is element for each in _as_list(getattr(parent, field.attr))):
-            return field.field.name or element.tag
-    return element.tag
-
-
-def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _repeated(items: Iterable[tuple[Key, Found]]) -> Iterator[tuple[Key, Found]]:
-    """The items whose key an earlier one has."""
-    seen: set[Hashable] = set()
-    for key, element in items:
-        if key in seen:
-            yield key, element
-        seen.add(key)
 
 
 def modules_kib(domain: Domain) -> int:
@@ -146,7 +84,7 @@ def _processors(domain: Domain) -> Iterator[Contradiction]:
         if state.id >= most:
             yield Contradiction(state, f"there is no CPU {state.id}: the guest has {most}, numbered from 0", "id")
     listed = domain.vcpus.vcpus if domain.vcpus else []
-    for number, state in _repeated((state.id, state) for state in listed):
+    for number, state in repeated((state.id, state) for state in listed):
         yield Contradiction(state, f"CPU {number} is described twice", "id")
 
 
@@ -168,7 +106,7 @@ def _cpu_sets(domain: Domain) -> Iterator[Contradiction]:
 def _cells(domain: Domain) -> Iterator[Contradiction]:
     cells = domain.cpu.numa.cells if domain.cpu and domain.cpu.numa else []
     known = {cell.id if cell.id is not None else number for number, cell in enumerate(cells)}
-    for number, cell in _repeated((cell.id, cell) for cell in cells if cell.id is not None):
+    for number, cell in repeated((cell.id, cell) for cell in cells if cell.id is not None):
         yield Contradiction(cell, f"two NUMA cells have number {number}", "id")
     taken: set[int] = set()
     for cell in cells:
@@ -183,7 +121,7 @@ def _cells(domain: Domain) -> Iterator[Contradiction]:
             if sibling.id not in known:
                 yield Contradiction(sibling, f"there is no NUMA cell {sibling.id} to be distant from", "id")
     nodes = domain.numatune.memnodes if domain.numatune else []
-    for number, node in _repeated((node.cellid, node) for node in nodes):
+    for number, node in repeated((node.cellid, node) for node in nodes):
         yield Contradiction(node, f"NUMA cell {number} is placed twice", "cellid")
     for node in nodes:
         if node.cellid not in known:
@@ -201,9 +139,9 @@ def _numbers(cpuset: str | None) -> set[int]:
 def _pinning(domain: Domain) -> Iterator[Contradiction]:
     if domain.cputune is None:
         return
-    for number, pin in _repeated((pin.vcpu, pin) for pin in domain.cputune.vcpu_pins):
+    for number, pin in repeated((pin.vcpu, pin) for pin in domain.cputune.vcpu_pins):
         yield Contradiction(pin, f"CPU {number} is pinned twice", "vcpu")
-    for number, iopin in _repeated((pin.iothread, pin) for pin in domain.cputune.iothread_pins):
+    for number, iopin in repeated((pin.iothread, pin) for pin in domain.cputune.iothread_pins):
         yield Contradiction(iopin, f"I/O thread {number} is pinned twice", "iothread")
     threads = _iothread_numbers(domain)
     for iopin in domain.cputune.iothread_pins:
@@ -222,7 +160,7 @@ def _iothread_numbers(domain: Domain) -> set[int]:
 
 def _iothreads(domain: Domain) -> Iterator[Contradiction]:
     listed = domain.iothreadids.iothreads if domain.iothreadids else []
-    for number, thread in _repeated((thread.id, thread) for thread in listed):
+    for number, thread in repeated((thread.id, thread) for thread in listed):
         yield Contradiction(thread, f"two I/O threads have number {number}", "id")
 
 
@@ -233,7 +171,7 @@ def _caches(domain: Domain) -> Iterator[Contradiction]:
         if twice := cpus & taken:
             yield Contradiction(tune, f"CPU {min(twice)} is in two cache allocations", "vcpus")
         taken |= cpus
-        for _, cache in _repeated(((cache.level, cache.id, cache.type), cache) for cache in tune.caches):
+        for _, cache in repeated(((cache.level, cache.id, cache.type), cache) for cache in tune.caches):
             yield Contradiction(cache, f"cache {cache.id} of level {cache.level} is allocated twice")
         for monitor in tune.monitors:
             if not _numbers(monitor.vcpus) <= cpus:
@@ -243,7 +181,7 @@ def _caches(domain: Domain) -> Iterator[Contradiction]:
 
 def _boot(domain: Domain) -> Iterator[Contradiction]:
     boots: list[BootOrder] = [boot for device in _devices(domain) if (boot := getattr(device, "boot", None))]
-    for order, boot in _repeated((boot.order, boot) for boot in boots):
+    for order, boot in repeated((boot.order, boot) for boot in boots):
         yield Contradiction(boot, f"two devices have boot order {order}", "order")
     if boots and domain.os.boot:
         message = "boot devices are named in <os>, and devices have a boot order as well; choose one of the two ways"
@@ -252,12 +190,12 @@ def _boot(domain: Domain) -> Iterator[Contradiction]:
 
 def _targets(domain: Domain) -> Iterator[Contradiction]:
     devices = _devices(domain)
-    for name, disk in _repeated((disk.target.dev, disk) for disk in devices.disks):
+    for name, disk in repeated((disk.target.dev, disk) for disk in devices.disks):
         yield Contradiction(disk, f"two disks are called {name!r}")
     numbered = [each for each in devices.controllers if each.index is not None and not _is_companion(each)]
-    for key, controller in _repeated(((each.type, each.index), each) for each in numbered):
+    for key, controller in repeated(((each.type, each.index), each) for each in numbered):
         yield Contradiction(controller, f"two controllers of type {key[0]} have index {key[1]}", "index")
-    for number, audio in _repeated((audio.id, audio) for audio in devices.audios):
+    for number, audio in repeated((audio.id, audio) for audio in devices.audios):
         yield Contradiction(audio, f"two audio systems have number {number}", "id")
     primary = [video for video in devices.videos if video.model and video.model.primary]
     for video in primary[1:]:
@@ -306,7 +244,7 @@ def _aliases(domain: Domain) -> Iterator[Contradiction]:
         alias: Alias | None = getattr(device, "alias", None)
         if alias is not None and not (device is console and alias == devices.serials[0].alias):
             named.append((alias.name, device))
-    for name, device in _repeated(named):
+    for name, device in repeated(named):
         yield Contradiction(device, f"two devices have the alias {name!r}")
 
 
@@ -314,7 +252,7 @@ def _addresses(domain: Domain) -> Iterator[Contradiction]:
     devices = _devices(domain)
     first_console = devices.consoles[0] if devices.consoles and devices.serials else None
     places = [(_place(device), device) for device in devices if device is not first_console]
-    for place, device in _repeated((place, device) for place, device in places if place is not None):
+    for place, device in repeated((place, device) for place, device in places if place is not None):
         yield Contradiction(device.address, f"two devices are at {' '.join(map(str, place))}")  # type: ignore[attr-defined]
 
 
@@ -408,13 +346,13 @@ def _memory_modules(domain: Domain) -> Iterator[Contradiction]:
 
 def _labels(domain: Domain) -> Iterator[Contradiction]:
     named = [(label.model, label) for label in domain.seclabels if label.model]
-    for model, label in _repeated(named):
+    for model, label in repeated(named):
         yield Contradiction(label, f"two security labels are of model {model}", "model")
 
 
 def _timers(domain: Domain) -> Iterator[Contradiction]:
     timers = domain.clock.timers if domain.clock else []
-    for name, timer in _repeated((timer.name, timer) for timer in timers):
+    for name, timer in repeated((timer.name, timer) for timer in timers):
         yield Contradiction(timer, f"the timer {name} is described twice", "name")
 
 
