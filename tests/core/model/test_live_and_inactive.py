@@ -29,6 +29,13 @@ def test_the_configuration_is_a_valid_document(sample):
     assert model.parse("domain", saved)
 
 
+def test_the_configuration_within_a_live_document(sample):
+    parsed = model.parse("domain", sample)
+    saved = parsed.as_inactive()
+    assert model.format(saved, secure=True) == model.format(parsed, live=False, secure=True)
+    assert saved.as_inactive() == saved
+
+
 def test_passwords_are_written_only_when_asked_for(server):
     parsed = model.parse("domain", server)
     assert "hunter2" not in model.format(parsed)

@@ -178,9 +178,9 @@ class Domain(Element):
 
     def as_inactive(self) -> Domain:
         """A copy without what belongs to the running guest only."""
-        from polyvisor.documents import read, write
+        from polyvisor.model.inactive import inactive
 
-        return read(write(self, live=False, secure=True), Domain)
+        return inactive(self)
 
 
 __all__ = [

@@ -24,7 +24,6 @@ class AddressType(StrEnum):
     VIRTIO_MMIO = "virtio-mmio"
     ISA = "isa"
     DIMM = "dimm"
-    MDEV = "mdev"
     UNASSIGNED = "unassigned"
 
 
