@@ -8,6 +8,7 @@ it says so is tested for every operation there is.
 from __future__ import annotations
 
 import importlib.util
+import select
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -39,12 +40,15 @@ DOCUMENT = """
 
 @dataclass
 class Hypervisor:
-    """A driver's connection under test, and what its documents need to say."""
+    """A driver's connection under test, and what its documents need to say.
+
+    ``banner`` is what the system inside prints on its console once it listens, if it needs time for that."""
 
     uri: str
     type: str
     arch: str = "x86_64"
     devices: str = ""
+    banner: bytes = b""
     opened: list[Connection] = field(default_factory=list)
 
     def open(self, **options: Any) -> Connection:
@@ -57,6 +61,15 @@ class Hypervisor:
     def connection(self) -> Connection:
         """The connection that tests use unless they open their own."""
         return self.opened[0]
+
+    def wait_until_up(self, domain: Domain) -> None:
+        """Wait until the system inside a guest that was just started listens."""
+        said = b""
+        if self.banner:
+            with domain.open_console(replay=65536) as console:
+                while self.banner not in said:
+                    assert select.select([console], [], [], 30)[0], f"the guest said only {said!r}"
+                    said += console.read()
 
     def document(self, name: str = "conformance", *, more: str = "", rest: str = "", devices: str = "") -> str:
         """A small domain; ``name`` as XML text."""
@@ -84,7 +97,7 @@ def _qemu(tmp_path: Path) -> Hypervisor:
         "<serial type='pty'/>"
     )
     root = tempfile.mkdtemp(prefix="pv", dir=tmp_path)
-    return Hypervisor(f"qemu:///embed?root={root}", "qemu", "x86_64", devices)
+    return Hypervisor(f"qemu:///embed?root={root}", "qemu", "x86_64", devices, b"guest ready")
 
 
 DRIVERS: dict[str, Callable[[Path], Hypervisor]] = {"test": _test_driver, "qemu": _qemu}
