@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
@@ -31,6 +30,22 @@ class Status(IntEnum):
     INTERRUPTED = 130
     PIPE_CLOSED = 141
 
+
+MEANINGS: dict[Status, str] = {
+    Status.OK: "done",
+    Status.FAILED: "the operation failed: wrong state, name taken, the hypervisor or the host refused, ...; "
+    "for `validate`, a document has faults; for `event`, none came in time",
+    Status.USAGE: "the command line or the configuration makes no sense",
+    Status.CONNECTION: "no connection: a wrong URI, no driver for it, or the hypervisor cannot be reached",
+    Status.UNSUPPORTED: "the driver does not have the operation or the option, or cannot provide what a document asks",
+    Status.NOT_FOUND: "no such domain, snapshot, device, ...",
+    Status.INVALID_DOCUMENT: "a document has faults, each told with its line",
+    Status.DENIED: "the connection may not do that; it is read-only, for instance",
+    Status.DEFECT: "a defect of Polyvisor or of a driver",
+    Status.INTERRUPTED: "interrupted (^C)",
+    Status.PIPE_CLOSED: "whoever read the output went away",
+}
+"""What each status says."""
 
 _STATUSES: tuple[tuple[tuple[type[errors.PolyvisorError], ...], Status], ...] = (
     (
@@ -104,6 +119,8 @@ def _lines(error: errors.PolyvisorError) -> list[str]:
 
 def _tell(facts: dict[str, Any], lines: list[str], status: Status, *, as_json: bool) -> int:
     if as_json:
+        import json
+
         text = json.dumps({"error": facts, "status": int(status)}, ensure_ascii=False, default=str)
     else:
         text = "\n".join([click.style("error:", fg="red", bold=True) + " " + lines[0], *lines[1:]])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
@@ -85,6 +84,8 @@ def plain(value: Any) -> Any:
 
 def as_json(value: Any, *, indent: int | None = 2) -> str:
     """``value`` as JSON text; characters beyond ASCII stay as they are."""
+    import json
+
     return json.dumps(plain(value), indent=indent, ensure_ascii=False)
 
 
