@@ -12,11 +12,12 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-LIBVIRT_DIRECTORIES = ("/run/libvirt", "/var/lib/libvirt", "/var/cache/libvirt", "/var/log/libvirt", "/etc/libvirt")
+LIBVIRT_DIRECTORIES = ("/run", "/var/lib/libvirt", "/var/cache/libvirt", "/var/log/libvirt", "/etc/libvirt")
 NEEDED = ("libvirtd", "virtlogd", "virsh", "qemu-system-x86_64", "unshare")
 PACKAGES = "libvirt-daemon libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients python3-libvirt"
 
@@ -31,34 +32,45 @@ def isolate_libvirt() -> None:
     for directory in LIBVIRT_DIRECTORIES:
         Path(directory).mkdir(parents=True, exist_ok=True)
         subprocess.run(["mount", "-t", "tmpfs", "tmpfs", directory], check=True)
+    # where only root may use /dev/kvm, libvirt's own user finds its probes stale and repeats them at every call
+    Path("/etc/libvirt/qemu.conf").write_text('user = "root"\ngroup = "root"\n')
+
+
+REAPER = """
+import ctypes, os, signal, subprocess, sys
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: be a quick init to libvirt's orphans
+ours = [subprocess.Popen([program]) for program in sys.argv[1:]]
+signal.signal(signal.SIGTERM, lambda *_: [child.terminate() for child in reversed(ours)])
+left = {child.pid for child in ours}
+while left:
+    left.discard(os.wait()[0])
+"""
 
 
 class Libvirtd:
-    """A running libvirtd with its virtlogd."""
+    """A running libvirtd with its virtlogd, under a parent that reaps at once."""
 
     def __init__(self, log: Path) -> None:
         self._log = log.open("ab")
-        self._children: list[subprocess.Popen[bytes]] = []
+        self._parent: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start both and wait until libvirtd's socket answers."""
-        for program in ("virtlogd", "libvirtd"):
-            self._children.append(subprocess.Popen([program], stdout=self._log, stderr=self._log))
+        """Start both and wait until libvirtd answers."""
+        self._parent = subprocess.Popen(
+            [sys.executable, "-c", REAPER, "virtlogd", "libvirtd"], stdout=self._log, stderr=self._log
+        )
         deadline = time.monotonic() + 60
-        while True:
-            with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(OSError):
-                probe.connect("/run/libvirt/libvirt-sock")
-                return
+        while subprocess.run(["virsh", "-c", "qemu:///system", "uri"], capture_output=True, check=False).returncode:
             if time.monotonic() > deadline:
                 raise RuntimeError("libvirtd did not come up within 60 s; see its log")
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """End them, libvirtd first."""
-        for child in reversed(self._children):
-            child.terminate()
-            child.wait(30)
-        self._children.clear()
+        """End them."""
+        if self._parent is not None:
+            self._parent.terminate()
+            self._parent.wait(30)
+            self._parent = None
 
     def __enter__(self) -> Libvirtd:
         self.start()

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,6 +32,7 @@ GUESTS = 1000
 
 GUEST = """<domain type='qemu'>
   <name>{name}</name>
+  <uuid>{uuid}</uuid>
   <memory unit='MiB'>64</memory>
   <vcpu>1</vcpu>
   <os><type arch='x86_64' machine='q35'>hvm</type></os>
@@ -67,7 +69,7 @@ class Bench:
 
     def guest(self, name: str) -> str:
         """A guest document."""
-        return GUEST.format(name=name, image=self.image)
+        return GUEST.format(name=name, uuid=uuid.uuid5(uuid.NAMESPACE_DNS, name), image=self.image)
 
     def command(self, *arguments: str) -> list[str]:
         """A polyvisor command line on the benchmark's connection."""
@@ -83,7 +85,8 @@ def timed(work: Callable[[], object]) -> float:
 
 def command_time(argv: list[str]) -> float:
     """Seconds a whole process takes."""
-    return timed(lambda: subprocess.run(argv, check=True, capture_output=True))
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    return timed(lambda: subprocess.run(argv, check=True, capture_output=True, env=environment))
 
 
 def lifecycle(bench: Bench) -> dict[str, Times]:
@@ -121,7 +124,7 @@ print(json.dumps(found))
             found["start"].setdefault("bare QEMU", []).append(exec_to_cont)
             found["define to running"].setdefault("bare QEMU", []).append(exec_to_cont)
             found["destroy"].setdefault("bare QEMU", []).append(bare.quit())
-            for key, values in peers.libvirt_python(libvirt, xml.replace("bench", "bench-lv"), "1").items():
+            for key, values in peers.libvirt_python(libvirt, bench.guest("peer"), "1").items():
                 found[key].setdefault("libvirt", []).extend(values)
         domain.undefine()
     return found
@@ -177,7 +180,7 @@ def listing(bench: Bench) -> dict[str, Times]:
 
     libvirt_define = """
 c = libvirt.open('qemu:///system')
-for i in range(int(sys.argv[2])): c.defineXML(sys.argv[1].replace('NAME', 'g%04d' % i))
+for path in sys.argv[1:]: c.defineXML(open(path).read())
 print('{}')
 """
     libvirt_list = """
@@ -192,9 +195,11 @@ print(json.dumps({'names and states of 1000, in process': names, 'whole rows of 
     bench_list.uri = f"qemu:///embed?root={bench_list.root}"
     found: dict[str, Times] = {"list --all of 1000, command": {}}
     with polyvisor.open(bench_list.uri) as connection:
-        for number in range(GUESTS):
-            connection.define(bench.guest(f"g{number:04}"))
-        peers.libvirt_python(libvirt_define, bench.guest("NAME"), str(GUESTS))
+        paths = [bench.directory / f"g{number:04}.xml" for number in range(GUESTS)]
+        for path in paths:
+            path.write_text(bench.guest(path.stem))
+            connection.define(path.read_bytes())
+        peers.libvirt_python(libvirt_define, *map(str, paths))
         for key, work in {
             "names and states of 1000, in process": lambda: connection.domains(columns=()),
             "whole rows of 1000, in process": lambda: connection.domains(),
