@@ -41,9 +41,9 @@ from the configuration; else the first installed driver that finds its hyperviso
 
 ## For programs
 
-Every command takes `--help`, and `--json`, which may stand before the command, too. It prints JSON: facts by name, never padded or translated. Of `event` each event
-is a JSON object on a line of its own. Errors are then a JSON object on standard error, `{{"error": {{"code": ...,
-"message": ..., ...}}, "status": ...}}`, with a [stable code](errors.md).
+Every command takes `--help`, and `--json`, which may stand before the command, too. It prints JSON: facts by name,
+never padded or translated. Of `event` each event is a JSON object on a line of its own. Errors are then a JSON object
+on standard error, `{{"error": {{"code": ..., "message": ..., ...}}, "status": ...}}`, with a [stable code](errors.md).
 
 The exit status tells what kind of failure it was:
 
