@@ -60,7 +60,7 @@ def document(devices: str = "", *, machine: str = "pc", kind: str = "qemu", extr
     return f"""<domain type='{kind}' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
   <name>{name}</name><uuid>{UUID}</uuid><memory unit='MiB'>64</memory>
   {"" if "<vcpu" in extra else "<vcpu>1</vcpu>"}
-  {"" if "<os>" in extra else f"<os><type arch='x86_64' machine='{machine}'>hvm</type></os>"}
+  {"" if "<os" in extra else f"<os><type arch='x86_64' machine='{machine}'>hvm</type></os>"}
   {extra}
   <devices><emulator>{EMULATOR}</emulator>{devices}</devices>
 </domain>"""

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ from polyvisor_qemu.qmp import Monitor
 from polyvisor_qemu.session import GuestFiles, QemuSession
 
 STARTING, RUNNING = "starting", "running"
+
+_ABANDONED = 10.0
+"""Seconds that what is left of a half done start has to end."""
 
 _END_EVENTS = {"shutdown": "shutdown", "destroyed": "destroyed", "crashed": "crashed", "saved": "saved"}
 
@@ -102,14 +106,24 @@ def settle(session: QemuSession, uuid: UUID) -> Look:
 
 
 def abandon(session: QemuSession, found: Look) -> None:
-    """End the process of a start whose manager died in the middle of it."""
-    process = found.process or holder(session.files(found.uuid))
-    if process is not None and not process.stop(grace=1.0, patience=10.0):
-        raise HypervisorError(
-            f"the half started guest {found.uuid} (process {process.pid}) cannot be ended",
-            driver="qemu",
-            hint="it may be stuck in the kernel; see its state with ps",
-        )
+    """End the process of a start whose manager died in the middle of it.
+
+    The manager may have died between creating the process and its becoming QEMU: then the lock is held by one that
+    cannot be told yet, and is waited for."""
+    files = session.files(found.uuid)
+    deadline = time.monotonic() + _ABANDONED
+    while alive(files.alive):
+        process = found.process or holder(files)
+        if process is not None:
+            process.stop(grace=1.0, patience=_ABANDONED)
+        elif time.monotonic() < deadline:
+            time.sleep(0.002)
+        if time.monotonic() >= deadline:
+            raise HypervisorError(
+                f"the half started guest {found.uuid} cannot be ended",
+                driver="qemu",
+                hint=f"a process holds {files.alive}; see which with fuser",
+            )
 
 
 def holder(files: GuestFiles) -> Process | None:

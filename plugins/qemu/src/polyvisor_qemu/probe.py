@@ -278,7 +278,8 @@ class _Questioned:
             replies = self._monitor.exchange(*commands, ("quit", None))
         except HypervisorError as error:
             self._process.kill()
-            words = self._process.communicate()[1].decode(errors="replace").strip()
+            assert self._process.stderr is not None
+            words = self._process.stderr.read().decode(errors="replace").strip()
             raise HypervisorError(f"{self.path} cannot be probed: {words or error.message}", driver="qemu") from error
         return {name: reply.get("return") for (name, _), reply in zip(commands, replies, strict=False)}
 
@@ -286,7 +287,9 @@ class _Questioned:
         self._monitor.close()
         if self._process.poll() is None:
             self._process.kill()
-        self._process.communicate()
+        assert self._process.stderr is not None
+        self._process.stderr.close()
+        self._process.wait()
 
 
 def _argv(path: str, accel: str, descriptor: int) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +15,8 @@ from polyvisor_qemu.process import Process
 from polyvisor_qemu.session import QemuSession
 
 log = logging.getLogger(__name__)
+
+_INSTANT = 5.0
 
 
 def recover(session: QemuSession) -> None:
@@ -35,7 +39,7 @@ def _ownerless(status: dict[str, Any]) -> bool:
 
 def _put_right(session: QemuSession, uuid: UUID) -> None:
     try:
-        with session.store.lock(uuid, timeout=0):
+        with _lock(session, uuid):
             found = guests.settle(session, uuid)
             if found.alive and found.status is not None and _ownerless(found.status):
                 from polyvisor_qemu import lifecycle
@@ -45,3 +49,20 @@ def _put_right(session: QemuSession, uuid: UUID) -> None:
         log.debug("guest %s is being worked on by another process", uuid)
     except PolyvisorError as error:
         log.warning("guest %s cannot be recovered now: %s", uuid, error)
+
+
+@contextmanager
+def _lock(session: QemuSession, uuid: UUID) -> Iterator[None]:
+    """The guest's lock, unless a living process has it.
+
+    A manager killed while it created QEMU's process leaves the lock with that process until it becomes QEMU; that
+    takes an instant, which is waited for."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(session.store.lock(uuid, timeout=0))
+        except Busy as error:
+            pid = error.details.get("pid")
+            if pid and Process.running(pid) is not None:
+                raise
+            held.enter_context(session.store.lock(uuid, timeout=_INSTANT))
+        yield

@@ -228,5 +228,8 @@ def _add_disk_controller(device: Any, line: CommandLine, guest: Guest) -> None:
             line.device("ahci", {"id": guest.alias(device), **guest.slot(device)})
         case "fdc" if guest.machine.kind == "q35" and not device.index:
             line.device("isa-fdc", {"id": guest.alias(device)})
+        case "ide" if guest.machine.express:
+            why = f"is not to be had on machine {guest.machine.name}; use sata"
+            raise refusal("<controller type='ide'>", device, why=why)
         case _:
             raise refusal(f"<controller type={str(device.type)!r} index={device.index or 0}>", device)

@@ -1,0 +1,121 @@
+"""Processes: known for certain, apart from us, waited for and ended."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from polyvisor.errors import HostError
+from polyvisor_qemu.process import Process, find, minimal_environment, spawn
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[int]:
+    descriptor = os.open(tmp_path / "log", os.O_CREAT | os.O_RDWR)
+    yield descriptor
+    os.close(descriptor)
+
+
+@pytest.fixture
+def run(log: int):
+    started: list[Process] = []
+
+    def start(*argv: str, **options) -> Process:
+        process = spawn(argv, log=log, **options)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.stop(grace=0, patience=5)
+
+
+def eventually(true, seconds: float = 5) -> bool:
+    deadline = time.monotonic() + seconds
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.002)
+    return bool(true())
+
+
+def test_a_process_is_known_by_pid_and_start(run):
+    process = run("/bin/sleep", "60")
+    assert process.alive
+    assert not Process(process.pid, process.started + 1).alive, "another process with that pid is not this one"
+
+
+def test_a_stopped_process_is_gone(run):
+    process = run("/bin/sleep", "60")
+    assert process.stop(grace=5, patience=5)
+    assert not process.alive and process.cpu_time_ns is None
+
+
+def test_one_that_ignores_the_polite_signal_is_killed(run, tmp_path):
+    ready = tmp_path / "ready"
+    process = run("/bin/sh", "-c", f"trap '' TERM; : > {ready}; while :; do sleep 60; done")
+    assert eventually(ready.exists)
+    assert not process.stop(grace=0.05, patience=0), "without patience nothing is killed"
+    assert process.alive
+    assert process.stop(grace=0.05, patience=5)
+
+
+def test_a_zombie_is_dead():
+    child = subprocess.Popen(["/bin/true"])
+    process = Process.running(child.pid)
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert Path(f"/proc/{child.pid}").exists()
+    assert Process.running(child.pid) is None
+    assert process is None or (not process.alive and process.wait(5))
+    child.wait()
+
+
+def test_waiting_has_an_end(run):
+    process = run("/bin/sleep", "60")
+    assert not process.wait(0.01)
+
+
+def test_it_is_a_session_of_its_own_and_sees_little_of_us(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("PRIVATE_TOKEN", "secret")
+    out = tmp_path / "out"
+    process = run("/bin/sh", "-c", f"env > {out}.tmp; pwd >> {out}.tmp; mv {out}.tmp {out}; exec sleep 60", environment={"EXTRA": "1"})
+    assert os.getsid(process.pid) == process.pid
+    assert eventually(out.exists)
+    seen = out.read_text()
+    assert "PRIVATE_TOKEN" not in seen and "EXTRA=1" in seen and "LC_ALL=C" in seen and seen.endswith("\n/\n")
+
+
+def test_it_gets_the_descriptors_it_is_given_and_no_other(run, tmp_path):
+    given, other = os.pipe()
+    os.set_inheritable(other, True)
+    process = run("/bin/sleep", "60", descriptors=[given])
+    held = set(os.listdir(f"/proc/{process.pid}/fd"))
+    os.close(given)
+    os.close(other)
+    assert held == {"0", "1", "2", str(given)}
+
+
+def test_what_cannot_be_run_is_told(log):
+    with pytest.raises(HostError, match="cannot run /nowhere/qemu"):
+        spawn(["/nowhere/qemu"], log=log)
+
+
+def test_children_do_not_stay_zombies(run):
+    process = run("/bin/true")
+    assert eventually(lambda: not Path(f"/proc/{process.pid}").exists())
+
+
+def test_a_process_is_found_by_its_command_line(run, tmp_path):
+    process = run("/bin/sh", "-c", f": {tmp_path}; exec sleep 60")
+    quiet = run("/bin/sleep", "60")
+    marked = run("/usr/bin/env", f"MARK={tmp_path}/mark", "/bin/sh", "-c", f"sleep 60; : {tmp_path}/mark")
+    assert eventually(lambda: [each.pid for each in find(f"{tmp_path}/mark")] == [marked.pid])
+    assert process.alive and quiet.alive
+
+
+def test_the_environment_is_a_short_list(monkeypatch):
+    monkeypatch.setenv("LD_PRELOAD", "/evil.so")
+    assert "LD_PRELOAD" not in minimal_environment()
