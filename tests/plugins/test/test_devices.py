@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from polyvisor.errors import AlreadyExists, InvalidDocument, InvalidState, NoSuchDevice, UnsupportedConfiguration
+from polyvisor.errors import (
+    AlreadyExists,
+    InvalidArgument,
+    InvalidDocument,
+    InvalidState,
+    NoSuchDevice,
+    UnsupportedConfiguration,
+)
 from polyvisor.model.domain import Disk, Interface
 from polyvisor.spi import Affect
 
@@ -140,3 +147,33 @@ def test_graphics_servers_reload_if_there_are_any(guest):
     guest.reload_graphics(type="vnc")
     with pytest.raises(NoSuchDevice, match="spice"):
         guest.reload_graphics(type="spice")
+
+
+def test_interfaces_of_running_guests_have_names_of_their_own_on_the_host(guest, connection):
+    def taps(domain, **options):
+        return [nic.target and nic.target.dev for nic in domain.config(**options).devices.interfaces]
+
+    guest.attach_device("<interface type='user'/>")
+    assert taps(guest) == ["testnet0", "testnet1"]
+    assert taps(guest, inactive=True) == [None]
+    other = connection.create(
+        "<domain type='test'><name>other</name><memory>65536</memory><os><type>hvm</type></os>"
+        "<devices><interface type='user'/></devices></domain>"
+    )
+    assert (taps(other), taps(other, inactive=True)) == (["testnet2"], [None])
+    assert other.interface_stats("testnet2").rx_errors == 0
+
+
+def test_a_disk_of_descriptors_needs_them(connection, tmp_path):
+    domain = connection.define(
+        "<domain type='test'><name>handed</name><memory>65536</memory><os><type>hvm</type></os>"
+        "<devices><disk><source file='/d' fdgroup='mine'/><target dev='vda'/></disk></devices></domain>"
+    )
+    with pytest.raises(UnsupportedConfiguration, match="mine"):
+        domain.start()
+    assert not domain.is_active
+    with (tmp_path / "d").open("w") as file:
+        domain.associate_fds("mine", [file.fileno()])
+    assert domain.start().is_active
+    with pytest.raises(InvalidArgument):
+        domain.associate_fds("mine", [999])

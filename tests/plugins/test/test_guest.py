@@ -175,3 +175,13 @@ def test_a_console_needs_a_running_guest_that_has_one(connection, guest):
 def test_the_label_is_the_documents_or_the_instances(guest):
     (label,) = guest.security_labels()
     assert (label.model, label.label) == ("testSecurity", "guest:1")
+
+
+def test_the_agent_speaks_json(guest):
+    assert guest.agent_command('{"execute": "guest-ping"}') == '{"return": {}}'
+    assert guest.agent_command('{"execute": "guest-sync", "arguments": {"id": 7}}') == '{"return": 7}'
+    assert "CommandNotFound" in guest.agent_command('{"execute": "guest-dance"}')
+    assert "guest-get-time" in guest.agent_command('{"execute": "guest-info"}')
+    for broken in ("", "ping", "[]", '{"execute": 7}'):
+        with pytest.raises(InvalidArgument):
+            guest.agent_command(broken)

@@ -182,3 +182,13 @@ def test_scheduler_parameters_are_those_of_cputune(guest):
     with pytest.raises(InvalidArgument, match="1000 to 1000000"):
         guest.set_scheduler_parameters({"vcpu_period": 1, "cpu_shares": 3})
     assert guest.config().cputune.shares == 2048
+
+
+def test_the_dirty_rate_is_measured(guest):
+    guest.start_dirty_rate(seconds=2)
+    values = guest.connection.domain_stats()[0].values
+    assert (values["dirtyrate.calc_period"], values["dirtyrate.megabytes_per_second"]) == (2, 2)
+    with pytest.raises(InvalidArgument):
+        guest.start_dirty_rate(seconds=61)
+    with pytest.raises(InvalidArgument, match="dirty-ring"):
+        guest.start_dirty_rate(mode="guess")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from itertools import count
 from typing import TYPE_CHECKING
 
 from polyvisor_test.finding import devices_of
@@ -19,6 +21,10 @@ STEMS = {
     "memory": "dimm",
 }
 """What the names of a kind of device begin with, where that is not its tag."""
+
+
+TAP = "testnet"
+"""What the names of interfaces on the host begin with."""
 
 
 def alias_of(device: Element) -> str | None:
@@ -44,6 +50,30 @@ def assign_aliases(config: Domain) -> None:
         device.alias = Alias(name=name)
     for number, console in enumerate(devices.consoles):
         console.alias = console.alias or Alias(name=_console_alias(config, console, number))
+
+
+def assign_taps(config: Domain, taken: Collection[str]) -> None:
+    """Give every interface of a running guest a name on the host that is not ``taken``: ``testnet0``, ..."""
+    from polyvisor.model.domain.devices.interface import InterfaceTarget
+
+    names = (name for name in (f"{TAP}{number}" for number in count()) if name not in taken)
+    for interface in devices_of(config).interfaces:
+        if interface.target is None:
+            interface.target = InterfaceTarget(dev=next(names))
+
+
+def without_taps(config: Domain) -> Domain:
+    """The configuration without the names that :func:`assign_taps` gave."""
+    for interface in devices_of(config).interfaces:
+        if interface.target is not None and (interface.target.dev or "").startswith(TAP):
+            interface.target = None
+    return config
+
+
+def taps(config: Domain) -> set[str]:
+    """Names of the guest's interfaces on the host."""
+    targets = (interface.target for interface in devices_of(config).interfaces)
+    return {target.dev for target in targets if target is not None and target.dev}
 
 
 def _console_alias(config: Domain, console: Console, number: int) -> str:

@@ -8,6 +8,7 @@ from uuid import UUID
 from polyvisor.errors import InvalidState
 from polyvisor.operations.configuration import MetadataKind
 from polyvisor.spi import Affect, DomainRef, EventKind, Lifecycle, hookimpl
+from polyvisor_test.aliases import without_taps
 from polyvisor_test.machine import Machine
 from polyvisor_test.session import TestSession
 
@@ -68,8 +69,9 @@ class ConfigurationOperations:
     ) -> Domain:
         with session.machine(domain) as machine:
             # A transient guest has only its live configuration: that is what it would be started with again.
-            config = machine.stored if inactive and machine.stored is not None else machine.config
-            return config.copy()
+            if not inactive:
+                return machine.config.copy()
+            return without_taps((machine.stored or machine.config).copy())
 
     @hookimpl
     def rename(self, session: TestSession, domain: DomainRef, name: str) -> DomainRef:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from polyvisor.errors import NoSuchDevice, UnsupportedConfiguration
 from polyvisor.spi import Affect, DomainRef, EventKind, hookimpl
-from polyvisor_test.aliases import alias_of, assign_aliases
+from polyvisor_test.aliases import alias_of
 from polyvisor_test.finding import devices_of, source_path
 from polyvisor_test.matching import describe, find_device, require_room
 from polyvisor_test.session import TestSession
@@ -30,7 +30,7 @@ CHANGEABLE: dict[str, frozenset[str]] = {
 MEDIUM = frozenset({"type", "source", "backing_store", "driver"})
 """What a medium is, in a disk element."""
 
-IDENTITY = frozenset({"alias", "address"})
+IDENTITY = frozenset({"alias", "address", "target"})
 """What a new description may leave out: it stays as it is."""
 
 
@@ -51,7 +51,7 @@ class DeviceOperations:
                     devices_of(config).add(fresh)
                     _settle(config)
                     if side == "live":
-                        assign_aliases(config)
+                        session.node.plug_in(config)
                         added = fresh
             if added is not None:
                 session.tell(EventKind.DEVICE_ADDED, machine, alias=alias_of(added) or "")

@@ -20,6 +20,7 @@ from polyvisor_test.lifecycle import LifecycleOperations
 from polyvisor_test.listing import ListingOperations
 from polyvisor_test.memory import MemoryOperations
 from polyvisor_test.numa import NumaOperations
+from polyvisor_test.passthrough import PassthroughOperations
 from polyvisor_test.saving import SavingOperations
 from polyvisor_test.security import SecurityOperations
 from polyvisor_test.session import TestSession
@@ -56,6 +57,7 @@ class TestDriver(
     ConsoleOperations,
     SecurityOperations,
     WatchingOperations,
+    PassthroughOperations,
 ):
     """The in-memory driver. Like every driver it holds no state: sessions do."""
 

@@ -18,6 +18,9 @@ Figure = tuple[str, int | str | bool]
 STATE_NUMBERS = {state: number for number, state in enumerate(DomainState)}
 """Numbers of states in libvirt's API, which is the order of the enumeration: 0 no state, 1 running, ..."""
 
+DIRTY_RATE_MEASURED = 2
+"""``dirtyrate.calc_status`` of a measurement that has ended."""
+
 VCPU_RUNNING = 1
 """``vcpu.N.state`` of a plugged-in vCPU."""
 
@@ -125,6 +128,16 @@ def _iothreads(machine: Machine, measured: Measured) -> Iterator[Figure]:
         yield f"{thread.id}.poll-shrink", (poll and poll.shrink) or 0
 
 
+def _dirty_rate(machine: Machine, measured: Measured) -> Iterator[Figure]:
+    if machine.dirty_rate is not None:
+        begun, seconds, mode = machine.dirty_rate
+        yield "calc_status", DIRTY_RATE_MEASURED
+        yield "calc_start_time", begun
+        yield "calc_period", seconds
+        yield "megabytes_per_second", len(plugged(measured.config))
+        yield "calc_mode", mode
+
+
 GROUPS: dict[StatsGroup, Callable[[Machine, Measured], Iterator[Figure]]] = {
     StatsGroup.STATE: _state,
     StatsGroup.CPU: _cpu,
@@ -134,6 +147,7 @@ GROUPS: dict[StatsGroup, Callable[[Machine, Measured], Iterator[Figure]]] = {
     StatsGroup.BLOCK: _blocks,
     StatsGroup.PERF: _perf,
     StatsGroup.IOTHREAD: _iothreads,
+    StatsGroup.DIRTY_RATE: _dirty_rate,
 }
 """The groups this driver has figures of."""
 

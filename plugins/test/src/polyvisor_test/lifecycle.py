@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from polyvisor.errors import AlreadyExists, InvalidArgument, InvalidState
+from polyvisor.errors import AlreadyExists, InvalidArgument, InvalidState, UnsupportedConfiguration
 from polyvisor.operations.lifecycle import ShutdownMode, SuspendTarget
 from polyvisor.spi import Affect, DomainRef, DomainState, EventKind, hookimpl
 from polyvisor_test import transitions
@@ -39,8 +39,17 @@ class LifecycleOperations:
                 raise AlreadyExists(f"{machine.ref} is running already", target=str(machine.ref))
             machine.live = config.copy()
             boot = transitions.BOOT_PAUSED if paused else transitions.BOOT
-            session.power_on(machine, boot, autodestroy=autodestroy)
+            try:
+                session.power_on(machine, boot, autodestroy=autodestroy)
+            except UnsupportedConfiguration:
+                node.forget_if_gone(machine)
+                raise
             return machine.ref
+
+    @hookimpl
+    def associate_fds(self, session: TestSession, domain: DomainRef, name: str, fds: Sequence[int]) -> None:
+        with session.machine(domain) as machine:
+            session.descriptors.put(machine.uuid, name, fds)
 
     @hookimpl
     def start(

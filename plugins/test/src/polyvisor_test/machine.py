@@ -56,6 +56,7 @@ class Machine:
     updated: bool = False
     vitals: Vitals = field(default_factory=Vitals)
     system: GuestSystem | None = None
+    dirty_rate: tuple[int, int, str] | None = None
     work: Work | None = None
     finished_work: Work | None = None
     lines: dict[str, Line] = field(default_factory=dict)

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from polyvisor.model.domain import Domain
 
 
+DIRTY_RATE_MODES = ("page-sampling", "dirty-bitmap", "dirty-ring")
+"""Ways to measure, by QEMU's names."""
+
+
 class MemoryOperations:
     """The operations of ``polyvisor.operations.memory``."""
 
@@ -107,6 +111,19 @@ class MemoryOperations:
             first = start % 256
             pattern = bytes(range(256))
             return (pattern[first:] + pattern * (size // 256 + 1))[:size]
+
+    @hookimpl
+    def start_dirty_rate(
+        self, session: TestSession, domain: DomainRef, *, seconds: int = 1, mode: str = "page-sampling"
+    ) -> None:
+        """Simulated guests dirty memory at a fixed rate, so the measurement is done at once."""
+        if seconds not in range(1, 61):
+            raise InvalidArgument(f"a measurement of {seconds} seconds is not possible", hint="1 to 60 are")
+        if mode not in DIRTY_RATE_MODES:
+            raise InvalidArgument(f"there is no mode {mode!r}", hint=f"modes are {', '.join(DIRTY_RATE_MODES)}")
+        with session.machine(domain) as machine:
+            machine.require_active()
+            machine.dirty_rate = (session.node.clock, seconds, mode)
 
 
 def _set_amount(config: Domain, field: str, kib: int) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
 from polyvisor.errors import AlreadyExists, InvalidArgument, NoSuchDomain
 from polyvisor.spi import DomainRef
+from polyvisor_test.aliases import assign_aliases, assign_taps, taps
 from polyvisor_test.machine import Machine
+
+if TYPE_CHECKING:
+    from polyvisor.model.domain import Domain
 
 HUGE_PAGES_KIB = (2048, 1048576)
 """Huge page sizes the host has, in KiB, beside its 4 KiB pages."""
@@ -94,6 +98,11 @@ class Node:
         """The guest called ``name``."""
         return next((machine for machine in self.machines.values() if machine.name == name), None)
 
+    def forget_if_gone(self, machine: Machine) -> None:
+        """Forget a guest that neither runs nor has a stored configuration."""
+        if not machine.active and not machine.persistent:
+            self.machines.pop(machine.uuid, None)
+
     def require_free_name(self, name: str, uuid: UUID) -> None:
         """Raise AlreadyExists if another guest than ``uuid`` has ``name``."""
         other = self.named(name)
@@ -103,6 +112,11 @@ class Node:
                 target=f"domain {name!r}",
                 hint="choose another name, or leave out <uuid> of a new domain and undefine the old one",
             )
+
+    def plug_in(self, config: Domain) -> None:
+        """Give the devices of a guest that runs, or is about to, their names: aliases and interfaces on the host."""
+        assign_aliases(config)
+        assign_taps(config, set().union(*(taps(machine.config) for machine in self.running())))
 
     def running(self) -> Iterable[Machine]:
         """The active guests."""

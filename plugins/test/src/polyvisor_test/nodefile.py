@@ -28,7 +28,6 @@ from polyvisor.documents import Element, child, element, value
 from polyvisor.documents import datatypes as dt
 from polyvisor.errors import HostError, InvalidDocument, InvalidURI
 from polyvisor.spi import DomainState, StateInfo
-from polyvisor_test.aliases import assign_aliases
 from polyvisor_test.guestsystem import GuestSystem
 from polyvisor_test.images import SavedGuest
 from polyvisor_test.machine import Machine
@@ -100,7 +99,7 @@ def add_machine(node: Node, config: Domain, state: DomainState, *, transient: bo
     if state is not DomainState.SHUT_OFF:
         machine.live = config.copy()
         machine.id = machine.live.id = node.next_id()
-        assign_aliases(machine.live)
+        node.plug_in(machine.live)
         machine.system = GuestSystem(name)
     machine.state = StateInfo(state, "booted" if state is DomainState.RUNNING else "unknown")
     if state is DomainState.RUNNING:

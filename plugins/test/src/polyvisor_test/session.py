@@ -19,7 +19,7 @@ from polyvisor.spi import (
     lifecycle,
 )
 from polyvisor_test import transitions
-from polyvisor_test.aliases import assign_aliases
+from polyvisor_test.descriptors import Descriptors
 from polyvisor_test.guestsystem import GuestSystem
 from polyvisor_test.machine import Machine
 from polyvisor_test.node import Node
@@ -42,6 +42,7 @@ class TestSession(Session):
         self.node = node
         self.job_seconds = job_seconds
         self.autodestroyed: set[UUID] = set()
+        self.descriptors = Descriptors()
         self.open = True
 
     @contextmanager
@@ -75,12 +76,15 @@ class TestSession(Session):
     def power_on(self, machine: Machine, transition: Transition, *, autodestroy: bool = False) -> None:
         """Make the off guest an instance of its configuration and take it into its first state.
 
-        The live configuration is a copy of the stored one unless the caller has already set another."""
-        if machine.live is None:
-            assert machine.stored is not None
-            machine.live = machine.stored.copy()
+        The live configuration is a copy of the stored one unless the caller has already set another. Raises
+        UnsupportedConfiguration when a disk is to use file descriptors that nobody has handed over."""
+        live = machine.live or (machine.stored and machine.stored.copy())
+        assert live is not None
+        machine.live = None
+        self.descriptors.require(machine, live)
+        machine.live = live
         machine.id = machine.live.id = self.node.next_id()
-        assign_aliases(machine.live)
+        self.node.plug_in(machine.live)
         machine.vitals.reset()
         machine.system = GuestSystem(machine.name)
         if autodestroy:
@@ -101,7 +105,7 @@ class TestSession(Session):
 
         Its last events still carry its id, as the instance that stopped."""
         self.enter(machine, transition)
-        machine.live = machine.id = machine.system = None
+        machine.live = machine.id = machine.system = machine.dirty_rate = None
         machine.updated = False
         machine.disk_jobs.clear()
         if machine.work is not None:
@@ -110,8 +114,7 @@ class TestSession(Session):
             line.hang_up()
         machine.lines.clear()
         self.autodestroyed.discard(machine.uuid)
-        if not machine.persistent:
-            del self.node.machines[machine.uuid]
+        self.node.forget_if_gone(machine)
 
     def restart(self, machine: Machine) -> None:
         """Boot the running guest again, as the same instance."""
@@ -154,4 +157,5 @@ class TestSession(Session):
             for machine in self.node.running():
                 for line in machine.lines.values():
                     line.hang_up()
+            self.descriptors.close()
             self.open = False
