@@ -58,9 +58,8 @@ def written() -> str:
             lines = path.read_text().rstrip().splitlines()
             shown = "\n".join(f"{number:3}  {line}" for number, line in enumerate(lines, 1))
             title = path.stem.replace("-", " ").capitalize()
-            parts.append(
-                f"## {title}\n\n```xml\n{shown}\n```\n\n```text\n$ polyvisor validate --kind domain {path}\n{_said(path)}```\n"
-            )
+            shell = f"$ polyvisor validate --kind domain {path}\n{_said(path)}"
+            parts.append(f"## {title}\n\n```xml\n{shown}\n```\n\n```text\n{shell}```\n")
     finally:
         os.chdir(before)
     return "\n".join(parts)
