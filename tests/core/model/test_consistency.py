@@ -145,6 +145,70 @@ def test_documents_that_agree_with_themselves_pass(sample):
             "2 memory modules but 1 slots",
         ),
         (
+            "<vcpu>2</vcpu><cputune><vcpusched vcpus='0-1' scheduler='idle'/>"
+            "<vcpusched vcpus='1' scheduler='batch'/></cputune>",
+            "",
+            "/domain/cputune/vcpusched[2]/@vcpus",
+            "CPU 1 is scheduled in two ways",
+        ),
+        (
+            "<numatune><memory mode='strict' placement='static'/></numatune>",
+            "",
+            "/domain/numatune/memory",
+            "static placement needs a nodeset",
+        ),
+        (
+            "<memoryBacking><hugepages><page size='2048'/><page size='1048576'/></hugepages></memoryBacking>",
+            "",
+            "/domain/memoryBacking/hugepages/page[2]",
+            "two page sizes are for all cells",
+        ),
+        (
+            "<uuid>11111111-2222-3333-4444-555555555555</uuid><sysinfo type='smbios'><system>"
+            "<entry name='uuid'>11111111-2222-3333-4444-555555555556</entry></system></sysinfo>",
+            "",
+            "/domain/sysinfo/system/entry",
+            "the guest's UUID is 11111111-2222-3333-4444-555555555555",
+        ),
+        (
+            "",
+            DISK.format("vda", "<throttlefilters><throttlefilter group='x'/></throttlefilters>"),
+            "/domain/devices/disk/throttlefilters/throttlefilter/@group",
+            "no throttle group 'x'",
+        ),
+        (
+            "",
+            DISK.format("hda", "<address type='pci' slot='3'/>"),
+            "/domain/devices/disk/address/@type",
+            "a disk on the ide bus cannot have an address of type pci",
+        ),
+        (
+            "",
+            "<disk type='file' device='lun'><source file='/a'/><target dev='sda'/></disk>",
+            "/domain/devices/disk/@device",
+            "device='lun' needs",
+        ),
+        (
+            "",
+            "<disk type='network'><source protocol='rbd' name='x'><auth username='u'><secret type='iscsi' usage='s'/>"
+            "</auth></source><target dev='vda'/></disk>",
+            "/domain/devices/disk/source/auth/secret/@type",
+            "a secret of type iscsi does not open rbd storage",
+        ),
+        (
+            "",
+            "<controller type='pci' index='0' model='pcie-root'><address type='pci' slot='1'/></controller>",
+            "/domain/devices/controller/address",
+            "in no slot itself",
+        ),
+        (
+            "",
+            "<hostdev type='mdev' model='vfio-pci'><source><address uuid='11111111-2222-3333-4444-555555555555'/>"
+            "</source></hostdev>" * 2,
+            "/domain/devices/hostdev[2]",
+            "given to the guest twice",
+        ),
+        (
             "<clock offset='utc'><timer name='rtc'/><timer name='rtc'/></clock>",
             "",
             "/domain/clock/timer[2]/@name",
@@ -158,6 +222,32 @@ def test_contradictions_are_found_where_they_are(inside, devices, path, said):
     assert said in found[0][1]
 
 
+def test_firmware_that_cannot_keep_variables():
+    xml = (
+        "<domain type='kvm'><name>d</name><memory>1024</memory><os><type>hvm</type>"
+        "<loader type='rom'>/usr/share/bios.bin</loader><nvram>/var/vars.fd</nvram></os></domain>"
+    )
+    with pytest.raises(InvalidDocument, match="only UEFI firmware in flash keeps variables"):
+        check(complete(model.parse("domain", xml)))
+
+
+def test_a_guest_needs_memory():
+    with pytest.raises(InvalidDocument, match="the guest has no memory"):
+        check(complete(model.parse("domain", "<domain type='kvm'><name>d</name><os><type>hvm</type></os></domain>")))
+
+
+def test_memory_modules_do_not_overlap():
+    module = (
+        "<memory model='dimm'><target><size unit='MiB'>512</size></target>"
+        "<address type='dimm' slot='{}' base='{}'/></memory>"
+    )
+    found = faults(
+        "<maxMemory slots='2' unit='GiB'>8</maxMemory>",
+        module.format(0, "0x100000000") + module.format(1, "0x110000000"),
+    )
+    assert any("the module at 0x110000000 overlaps" in said for _, said in found)
+
+
 def test_a_name_is_one_line_without_slashes():
     assert faults(name="a/b") == [("/domain/name", "the name 'a/b' contains '/', which no name may")]
     assert faults(name="\u4e16\u754c #1.x") == []
@@ -165,7 +255,7 @@ def test_a_name_is_one_line_without_slashes():
 
 def test_two_ways_to_boot_exclude_each_other():
     xml = (
-        "<domain type='kvm'><name>d</name><os><type>hvm</type><boot dev='hd'/></os><devices>"
+        "<domain type='kvm'><name>d</name><memory>1024</memory><os><type>hvm</type><boot dev='hd'/></os><devices>"
         "<interface type='user'><boot order='1'/></interface></devices></domain>"
     )
     with pytest.raises(InvalidDocument, match="choose one of the two ways"):
@@ -173,7 +263,10 @@ def test_two_ways_to_boot_exclude_each_other():
 
 
 def test_faults_carry_the_line():
-    xml = "<domain type='kvm'>\n<name>d</name>\n<os><type>hvm</type></os>\n<vcpu current='2'>1</vcpu></domain>"
+    xml = (
+        "<domain type='kvm'>\n<name>d</name><memory>1024</memory>\n<os><type>hvm</type></os>\n"
+        "<vcpu current='2'>1</vcpu></domain>"
+    )
     with pytest.raises(InvalidDocument) as caught:
         check(complete(model.parse("domain", xml)))
     assert caught.value.faults[0].line == 4

@@ -19,6 +19,7 @@ from polyvisor.model.domain.consistency import check, modules_kib
 from polyvisor.model.domain.devices import Devices
 from polyvisor.model.domain.devices.chardev import (
     CharacterDevice,
+    CharacterSource,
     CharacterType,
     Console,
     ConsoleTarget,
@@ -39,7 +40,7 @@ from polyvisor.model.domain.devices.controller import (
     ScsiController,
     VirtioSerialController,
 )
-from polyvisor.model.domain.devices.disk import Disk, DiskBus, DiskDevice, bus_of_target
+from polyvisor.model.domain.devices.disk import Disk, DiskBus, DiskDevice, bus_of_target, target_index
 from polyvisor.model.domain.devices.graphics import (
     AddressListen,
     Listen,
@@ -61,7 +62,7 @@ from polyvisor.model.domain.tuning import Iothread, Vcpu
 MAC_PREFIX = "52:54:00"
 """The first half of every generated hardware address: locally administered, as QEMU and libvirt use it."""
 
-__all__ = ["MAC_PREFIX", "check", "complete", "generate_mac"]
+__all__ = ["MAC_PREFIX", "check", "complete", "complete_device", "generate_mac"]
 
 
 def complete(domain: Domain, *, new: bool = True) -> Domain:
@@ -76,6 +77,17 @@ def complete(domain: Domain, *, new: bool = True) -> Domain:
         if new or step not in _FOR_NEW_GUESTS:
             step(domain)
     return domain
+
+
+def complete_device(device: Element) -> Element:
+    """Fill in, in place, what a device on its own implies, so that it compares with one in a guest; returns it.
+
+    What identifies a device or depends on its neighbours (MAC, address, alias, numbers) is left out: see
+    :func:`complete` for the guest that it goes into."""
+    alone = Domain(type="test", name="alone", devices=[device])
+    for step in _STEPS_OF_DEVICES:
+        step(alone)
+    return device
 
 
 def generate_mac() -> str:
@@ -189,6 +201,10 @@ def _disks(domain: Domain) -> None:
             disk.target.bus = DiskBus.FDC if disk.device == DiskDevice.FLOPPY else bus_of_target(disk.target.dev)
         if disk.device == DiskDevice.CDROM:
             disk.readonly = True
+
+
+def _disk_addresses(domain: Domain) -> None:
+    for disk in _devices(domain).disks:
         if disk.address is None:
             disk.address = drive_address(disk)
 
@@ -213,21 +229,6 @@ def drive_address(disk: Disk) -> DriveAddress | None:
     buses, units = layout
     controller, place = divmod(index, buses * units)
     return DriveAddress(controller=controller, bus=place // units, target=0, unit=place % units)
-
-
-def target_index(name: str) -> int | None:
-    """The number of a target name: 0 for ``vda``, 26 for ``vdaa``; None for a name of another form."""
-    plain = name.removeprefix("ioemu:")
-    letters = next(
-        (plain.removeprefix(prefix) for prefix in ("xvd", "nvme", "ubd") if plain.startswith(prefix)), plain[2:]
-    )
-    letters = letters.rstrip("0123456789")
-    if not letters or not letters.isascii() or not letters.islower() or not letters.isalpha():
-        return None
-    number = 0
-    for letter in letters:
-        number = number * 26 + ord(letter) - ord("a") + 1
-    return number - 1
 
 
 def _interfaces(domain: Domain) -> None:
@@ -293,7 +294,7 @@ def _sockets(domain: Domain) -> None:
     devices = _devices(domain)
     for channel in devices.channels:
         if isinstance(channel.target, NamedChannel):  # whose socket the driver chooses, unless a path is given
-            channel.sources = [each for each in channel.sources if not isinstance(each, UnixSource) or each.path]
+            channel.sources = [each for each in channel.sources if not _is_bare(each)]
     for holder in _character_devices(devices):
         holder.sources.sort(key=lambda source: getattr(source, "mode", None) != "bind")
         for source in holder.sources:
@@ -301,6 +302,10 @@ def _sockets(domain: Domain) -> None:
                 source.mode = "connect"
         if holder.type == CharacterType.TCP and holder.protocol is None:
             holder.protocol = SocketProtocol(type="raw")
+
+
+def _is_bare(source: CharacterSource) -> bool:
+    return isinstance(source, UnixSource) and not source.path and source.reconnect is None
 
 
 def _character_devices(devices: Devices) -> Iterable[CharacterDevice | EgdBackend | PassthroughSmartcard]:
@@ -356,11 +361,14 @@ def _listens(graphics: Vnc | Spice | Rdp) -> None:
             graphics.socket = graphics.socket or first.socket
 
 
-def _videos(domain: Domain) -> None:
-    videos: list[Video] = _devices(domain).videos
-    for video in videos:
+def _heads(domain: Domain) -> None:
+    for video in _devices(domain).videos:
         if video.model and video.model.heads is None and video.model.type != "none":
             video.model.heads = 1
+
+
+def _primary_video(domain: Domain) -> None:
+    videos: list[Video] = _devices(domain).videos
     models = [video.model for video in videos if video.model is not None]
     if models and not any(model.primary for model in models):
         models[0].primary = True
@@ -446,14 +454,19 @@ _STEPS: tuple[Callable[[Domain], None], ...] = (
     _lifecycle,
     _boot_order,
     _disks,
+    _disk_addresses,
     _interfaces,
     _sockets,
     _consoles,
     _ports,
     _graphics,
-    _videos,
+    _heads,
+    _primary_video,
     _controllers,
 )
 """In this order: later steps build on what earlier ones filled in."""
 
 _FOR_NEW_GUESTS = frozenset({_memory_of_cells})
+
+_STEPS_OF_DEVICES = (_amounts_in_kib, _disks, _sockets, _graphics, _heads)
+"""What needs no more than the device itself."""

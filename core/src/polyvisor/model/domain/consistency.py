@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from itertools import chain
 
 from polyvisor.documents import Element
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.contradictions import Contradiction, refuse, repeated
 from polyvisor.model.domain import Domain
-from polyvisor.model.domain.address import Alias, BootOrder, DimmAddress, DriveAddress, PciAddress, UsbAddress
+from polyvisor.model.domain.address import BootOrder
 from polyvisor.model.domain.devices import Devices
-from polyvisor.model.domain.devices.chardev import (
-    CharacterDevice,
-    CharacterType,
-    NamedChannel,
-    TcpSource,
-    UdpSource,
-    UnixSource,
-)
-from polyvisor.model.domain.devices.controller import Controller, UsbController
-from polyvisor.model.domain.devices.disk import DiskBus, DiskDevice
-from polyvisor.model.domain.devices.graphics import AddressListen, Rdp, SocketListen, Spice, Vnc
-from polyvisor.model.domain.devices.hostdev import UsbSource
-from polyvisor.model.domain.devices.memory import MemoryDevice
-from polyvisor.model.domain.devices.redirection import PassthroughSmartcard
-from polyvisor.model.domain.devices.rng import EgdBackend
-from polyvisor.model.domain.tuning import IoLimits
+from polyvisor.model.domain.devices.consistency import alone, io_limits, together
+from polyvisor.model.domain.devices.controller import PciController
+from polyvisor.model.domain.devices.disk import DiskDevice
+from polyvisor.model.domain.os import SmbiosInformation
 
 
 def check(domain: Domain) -> None:
     """Raise InvalidDocument, with a fault for each contradiction, unless the document agrees with itself."""
-    refuse(domain, f"domain '{domain.name}'", (contradiction for rule in _RULES for contradiction in rule(domain)))
+    refuse(domain, f"domain '{domain.name}'", chain.from_iterable(rule(domain) for rule in _RULES))
+
+
+def check_device(device: Element) -> None:
+    """Raise InvalidDocument, with a fault for each contradiction within the device itself.
+
+    A device to be taken out need not say all that a guest needs to know of it, such as a disk's source."""
+    refuse(device, f"the <{device.tag}>", chain(alone(device), _cpu_sets(device)))
 
 
 def cpu_numbers(cpuset: str) -> set[int]:
@@ -50,7 +45,7 @@ def cpu_numbers(cpuset: str) -> set[int]:
 
 def modules_kib(domain: Domain) -> int:
     """What the memory modules hold, in KiB; ``<memory>`` counts them in."""
-    return sum(module.target.size.kib for module in _of(domain, MemoryDevice))
+    return sum(module.target.size.kib for module in _devices(domain).memories if hasattr(module, "target"))
 
 
 def _name(domain: Domain) -> Iterator[Contradiction]:
@@ -61,8 +56,9 @@ def _name(domain: Domain) -> Iterator[Contradiction]:
 
 
 def _memory(domain: Domain) -> Iterator[Contradiction]:
-    if domain.memory is not None and domain.memory.value == 0:
-        yield Contradiction(domain.memory, "the guest has no memory")
+    if domain.memory is None or domain.memory.value == 0:
+        message = "the guest has no memory: neither <memory> nor the cells of <numa> say how much"
+        yield Contradiction(domain.memory or domain, message)
     total = domain.memory_kib
     if domain.memory and domain.current_memory and domain.current_memory.kib > total:
         message = f"currentMemory is {domain.current_memory.kib} KiB, more than the {total} KiB the guest has"
@@ -88,7 +84,7 @@ def _processors(domain: Domain) -> Iterator[Contradiction]:
         yield Contradiction(state, f"CPU {number} is described twice", "id")
 
 
-def _cpu_sets(domain: Domain) -> Iterator[Contradiction]:
+def _cpu_sets(domain: Element) -> Iterator[Contradiction]:
     for element in domain.walk():
         for field in type(element).fields():
             written = getattr(element, field.attr) if field.datatype is dt.CPUSET else None
@@ -105,7 +101,7 @@ def _cpu_sets(domain: Domain) -> Iterator[Contradiction]:
 
 def _cells(domain: Domain) -> Iterator[Contradiction]:
     cells = domain.cpu.numa.cells if domain.cpu and domain.cpu.numa else []
-    known = {cell.id if cell.id is not None else number for number, cell in enumerate(cells)}
+    known = _cell_numbers(domain)
     for number, cell in repeated((cell.id, cell) for cell in cells if cell.id is not None):
         yield Contradiction(cell, f"two NUMA cells have number {number}", "id")
     taken: set[int] = set()
@@ -120,12 +116,51 @@ def _cells(domain: Domain) -> Iterator[Contradiction]:
         for sibling in cell.distances.siblings if cell.distances else ():
             if sibling.id not in known:
                 yield Contradiction(sibling, f"there is no NUMA cell {sibling.id} to be distant from", "id")
-    nodes = domain.numatune.memnodes if domain.numatune else []
+
+
+def _placement(domain: Domain) -> Iterator[Contradiction]:
+    if domain.numatune is None:
+        return
+    known, memory, nodes = _cell_numbers(domain), domain.numatune.memory, domain.numatune.memnodes
     for number, node in repeated((node.cellid, node) for node in nodes):
         yield Contradiction(node, f"NUMA cell {number} is placed twice", "cellid")
     for node in nodes:
         if node.cellid not in known:
             yield Contradiction(node, f"there is no NUMA cell {node.cellid} in <cpu>", "cellid")
+        if memory and (memory.mode == "restrictive") != (node.mode == "restrictive"):
+            yield Contradiction(node, "the mode restrictive goes for all memory or for none", "mode")
+    if memory and memory.placement == "static" and memory.nodeset is None:
+        yield Contradiction(memory, "static placement needs a nodeset")
+    if memory and memory.placement == "auto" and nodes:
+        yield Contradiction(nodes[0], "cells cannot be placed one by one where placement is automatic")
+
+
+def _cell_numbers(domain: Domain) -> set[int]:
+    """The numbers of the guest's NUMA cells, given or implied."""
+    cells = domain.cpu.numa.cells if domain.cpu and domain.cpu.numa else []
+    return {cell.id if cell.id is not None else number for number, cell in enumerate(cells)}
+
+
+def _huge_pages(domain: Domain) -> Iterator[Contradiction]:
+    pages = domain.memory_backing.hugepages.pages if domain.memory_backing and domain.memory_backing.hugepages else []
+    for page in [page for page in pages if page.nodeset is None][1:]:
+        yield Contradiction(page, "two page sizes are for all cells; give all but one a nodeset")
+    cells = _cell_numbers(domain) or {0}
+    for page in pages:
+        if unknown := _numbers(page.nodeset) - cells:
+            yield Contradiction(page, f"there is no NUMA cell {min(unknown)} to have such pages", "nodeset")
+
+
+def _cells_of_devices(domain: Domain) -> Iterator[Contradiction]:
+    known = _cell_numbers(domain)
+    for module in _devices(domain).memories:
+        target = getattr(module, "target", None)
+        if known and (node := getattr(target, "node", None)) is not None and node not in known:
+            yield Contradiction(target or module, f"there is no NUMA cell {node}", child="node")
+    for controller in _devices(domain).controllers:
+        target = controller.target if isinstance(controller, PciController) else None
+        if target and target.node is not None and target.node not in known:
+            yield Contradiction(target, f"there is no NUMA cell {target.node}", child="node")
 
 
 def _numbers(cpuset: str | None) -> set[int]:
@@ -147,6 +182,12 @@ def _pinning(domain: Domain) -> Iterator[Contradiction]:
     for iopin in domain.cputune.iothread_pins:
         if iopin.iothread not in threads:
             yield Contradiction(iopin, f"there is no I/O thread {iopin.iothread}", "iothread")
+    taken: set[int] = set()
+    for scheduler in domain.cputune.vcpu_schedulers:
+        cpus = _numbers(scheduler.vcpus)
+        if twice := cpus & taken:
+            yield Contradiction(scheduler, f"CPU {min(twice)} is scheduled in two ways", "vcpus")
+        taken |= cpus
 
 
 def _iothread_numbers(domain: Domain) -> set[int]:
@@ -188,155 +229,54 @@ def _boot(domain: Domain) -> Iterator[Contradiction]:
         yield Contradiction(domain.os.boot[0], message)
 
 
-def _targets(domain: Domain) -> Iterator[Contradiction]:
-    devices = _devices(domain)
-    for name, disk in repeated((disk.target.dev, disk) for disk in devices.disks):
-        yield Contradiction(disk, f"two disks are called {name!r}")
-    numbered = [each for each in devices.controllers if each.index is not None and not _is_companion(each)]
-    for key, controller in repeated(((each.type, each.index), each) for each in numbered):
-        yield Contradiction(controller, f"two controllers of type {key[0]} have index {key[1]}", "index")
-    for number, audio in repeated((audio.id, audio) for audio in devices.audios):
-        yield Contradiction(audio, f"two audio systems have number {number}", "id")
-    primary = [video for video in devices.videos if video.model and video.model.primary]
-    for video in primary[1:]:
-        yield Contradiction(video, "only one video device can be primary")
+def _firmware(domain: Domain) -> Iterator[Contradiction]:
+    os = domain.os
+    wanted = {feature.name: feature for feature in os.firmware.features} if os.firmware else {}
+    keys, secure = wanted.get("enrolled-keys"), wanted.get("secure-boot")
+    if keys and keys.enabled and secure and not secure.enabled:
+        yield Contradiction(keys, "keys cannot be enrolled where secure-boot is disabled", "enabled")
+    if os.nvram is None:
+        return
+    if os.firmware_choice == "bios" or (os.loader and os.loader.type == "rom"):
+        yield Contradiction(os.nvram, "only UEFI firmware in flash keeps variables")
+    if os.loader and os.loader.stateless:
+        yield Contradiction(os.nvram, "stateless firmware keeps no variables")
 
 
-def _is_companion(controller: Controller) -> bool:
-    """Whether it is one of the slow USB controllers that share a fast one's number."""
-    return isinstance(controller, UsbController) and (controller.model or "").startswith("ich9-uhci")
+def _smbios(domain: Domain) -> Iterator[Contradiction]:
+    for information in domain.sysinfo:
+        if not isinstance(information, SmbiosInformation) or information.system is None:
+            continue
+        for entry in information.system.entries:
+            said = (entry.value or "").replace("-", "").lower()
+            if entry.name == "uuid" and domain.uuid and said != domain.uuid.replace("-", ""):
+                yield Contradiction(entry, f"the guest's UUID is {domain.uuid}, SMBIOS says {entry.value}")
 
 
 def _disks(domain: Domain) -> Iterator[Contradiction]:
+    threads = _iothread_numbers(domain)
     for disk in _devices(domain).disks:
-        removable = disk.device in (DiskDevice.CDROM, DiskDevice.FLOPPY)
-        if disk.source is None and not removable:
+        if disk.source is None and disk.device not in (DiskDevice.CDROM, DiskDevice.FLOPPY):
             yield Contradiction(disk, f"{disk.target.dev} has no source; only CD-ROM drives and floppies can be empty")
-        if disk.device == DiskDevice.FLOPPY and disk.target.bus not in (None, DiskBus.FDC):
-            yield Contradiction(disk.target, f"a floppy cannot be on the {disk.target.bus} bus", "bus")
-        if disk.target.bus == DiskBus.FDC and disk.device != DiskDevice.FLOPPY:
-            yield Contradiction(disk.target, f"a {disk.device} cannot be on the fdc bus", "bus")
-        for name, most in (("vendor", 8), ("product", 16)):
-            if len(getattr(disk, name) or "") > most:
-                yield Contradiction(disk, f"<{name}> has more than {most} characters", child=name)
-        if (disk.rawio is not None or disk.sgio is not None) and disk.device != DiskDevice.LUN:
-            yield Contradiction(disk, "rawio and sgio go with device='lun' only")
-        if disk.driver and disk.driver.iothread and disk.driver.iothread not in _iothread_numbers(domain):
+        if disk.driver and disk.driver.iothread and disk.driver.iothread not in threads:
             yield Contradiction(disk.driver, f"there is no I/O thread {disk.driver.iothread}", "iothread")
 
 
-def _limits(domain: Domain) -> Iterator[Contradiction]:
-    for limits in domain.walk():
-        if not isinstance(limits, IoLimits):
-            continue
-        for unit in ("bytes_sec", "iops_sec", "bytes_sec_max", "iops_sec_max"):
-            total, read, write = (getattr(limits, f"{side}_{unit}") for side in ("total", "read", "write"))
-            if total and (read or write):
-                message = f"total_{unit} cannot be set together with read_{unit} or write_{unit}"
-                yield Contradiction(limits, message)
-
-
-def _aliases(domain: Domain) -> Iterator[Contradiction]:
-    devices = _devices(domain)
-    console = devices.consoles[0] if devices.consoles and devices.serials else None
-    named: list[tuple[str, Element]] = []
-    for device in devices:
-        alias: Alias | None = getattr(device, "alias", None)
-        if alias is not None and not (device is console and alias == devices.serials[0].alias):
-            named.append((alias.name, device))
-    for name, device in repeated(named):
-        yield Contradiction(device, f"two devices have the alias {name!r}")
-
-
-def _addresses(domain: Domain) -> Iterator[Contradiction]:
-    devices = _devices(domain)
-    first_console = devices.consoles[0] if devices.consoles and devices.serials else None
-    places = [(_place(device), device) for device in devices if device is not first_console]
-    for place, device in repeated((place, device) for place, device in places if place is not None):
-        yield Contradiction(device.address, f"two devices are at {' '.join(map(str, place))}")  # type: ignore[attr-defined]
-
-
-def _place(device: Element) -> tuple[Any, ...] | None:
-    """What no two devices can share: the bus and the place on it."""
-    match address := getattr(device, "address", None):
-        case PciAddress() if address.slot is not None or address.bus is not None:
-            return ("PCI address", str(address))
-        case DriveAddress():
-            bus = device.target.bus if device.tag == "disk" else "scsi"  # type: ignore[attr-defined]
-            numbers = (address.controller or 0, address.bus or 0, address.target or 0, address.unit or 0)
-            return (bus, "address", ":".join(map(str, numbers)))
-        case UsbAddress() if address.port:
-            return ("USB port", f"{address.bus or 0}:{address.port}")
-        case DimmAddress() if address.slot is not None:
-            return ("memory slot", address.slot)
-    return None
-
-
-def _character_devices(domain: Domain) -> Iterator[Contradiction]:
-    for device in _devices(domain):
-        if isinstance(device, CharacterDevice | PassthroughSmartcard):
-            yield from _endpoints(device, device)
-        elif device.tag == "rng" and isinstance(backend := getattr(device, "backend", None), EgdBackend):
-            yield from _endpoints(device, backend)
-
-
-def _endpoints(device: Element, holder: CharacterDevice | PassthroughSmartcard | EgdBackend) -> Iterator[Contradiction]:
-    sources = holder.sources
-    if len(sources) > (2 if holder.type == CharacterType.UDP else 1):
-        yield Contradiction(sources[1], f"a device of type {holder.type} has one source")
-    if holder.type in _NEEDS_SOURCE and not sources and not _chosen_by_driver(device):
-        yield Contradiction(device, f"a device of type {holder.type} needs a <source>")
-    for source in sources:
-        match source:
-            case UnixSource() if not source.path and not _chosen_by_driver(device):
-                yield Contradiction(source, "the UNIX socket has no path")
-            case TcpSource():
-                for name in ("host", "service"):
-                    if not getattr(source, name):
-                        yield Contradiction(source, f"the TCP socket has no {name}")
-            case UdpSource() if source.mode != "bind" and not source.service:
-                yield Contradiction(source, "the UDP socket has no service (a port) to connect to")
-        reconnect = getattr(source, "reconnect", None)
-        if reconnect is not None and reconnect.enabled and getattr(source, "mode", None) == "bind":
-            yield Contradiction(reconnect, "only a socket that connects can connect again: mode is bind")
-
-
-_NEEDS_SOURCE = frozenset({CharacterType.UNIX, CharacterType.TCP, CharacterType.FILE, CharacterType.PIPE})
-
-
-def _chosen_by_driver(device: Element) -> bool:
-    """Whether the driver picks the socket's path: it does for named channels."""
-    return isinstance(getattr(device, "target", None), NamedChannel)
-
-
-def _graphics(domain: Domain) -> Iterator[Contradiction]:
-    for graphics in _devices(domain).graphics:
-        if not isinstance(graphics, Vnc | Spice | Rdp):
-            continue
-        first = graphics.listens[0] if graphics.listens else None
-        said = graphics.listen_address
-        if isinstance(first, AddressListen) and said and first.address and said != first.address:
-            message = f"the attribute says to listen on {said}, the first <listen> on {first.address}"
-            yield Contradiction(graphics, message, "listen")
-        socket = graphics.socket if isinstance(graphics, Vnc) else None
-        if isinstance(first, SocketListen) and socket and first.socket and socket != first.socket:
-            message = f"the attribute names socket {socket}, the first <listen> {first.socket}"
-            yield Contradiction(graphics, message, "socket")
-
-
-def _host_devices(domain: Domain) -> Iterator[Contradiction]:
-    for hostdev in _devices(domain).hostdevs:
-        source = hostdev.source
-        if (
-            isinstance(source, UsbSource)
-            and source.address is None
-            and (source.vendor is None or source.product is None)
-        ):
-            yield Contradiction(source, "a USB device is named by vendor and product, or by address")
+def _throttle_groups(domain: Domain) -> Iterator[Contradiction]:
+    groups = domain.throttlegroups.groups if domain.throttlegroups else []
+    for name, group in repeated((group.group_name, group) for group in groups):
+        yield Contradiction(group, f"two throttle groups are called {name!r}")
+    for group in groups:
+        yield from io_limits(group)
+    names = {group.group_name for group in groups}
+    for disk in _devices(domain).disks:
+        for used in disk.throttlefilters.filters if disk.throttlefilters else ():
+            if used.group not in names:
+                yield Contradiction(used, f"there is no throttle group {used.group!r}", "group")
 
 
 def _memory_modules(domain: Domain) -> Iterator[Contradiction]:
-    modules = [module for module in _of(domain, MemoryDevice) if module.model in ("dimm", "nvdimm")]
+    modules = [module for module in _devices(domain).memories if module.model in ("dimm", "nvdimm")]
     if modules and domain.max_memory is None:
         yield Contradiction(modules[0], "memory modules need <maxMemory slots='...'> to plug into")
     elif domain.max_memory and len(modules) > (domain.max_memory.slots or 0):
@@ -344,7 +284,19 @@ def _memory_modules(domain: Domain) -> Iterator[Contradiction]:
         yield Contradiction(domain.max_memory, message, "slots")
 
 
+def _within_devices(domain: Domain) -> Iterator[Contradiction]:
+    for device in _devices(domain):
+        yield from alone(device)
+
+
+def _among_devices(domain: Domain) -> Iterator[Contradiction]:
+    yield from together(_devices(domain))
+
+
 def _labels(domain: Domain) -> Iterator[Contradiction]:
+    for label in domain.seclabels if len(domain.seclabels) > 1 else ():
+        if label.model is None and label.type != "none":
+            yield Contradiction(label, "of several security labels each says its model")
     named = [(label.model, label) for label in domain.seclabels if label.model]
     for model, label in repeated(named):
         yield Contradiction(label, f"two security labels are of model {model}", "model")
@@ -354,10 +306,6 @@ def _timers(domain: Domain) -> Iterator[Contradiction]:
     timers = domain.clock.timers if domain.clock else []
     for name, timer in repeated((timer.name, timer) for timer in timers):
         yield Contradiction(timer, f"the timer {name} is described twice", "name")
-
-
-def _of(domain: Domain, cls: type[Any]) -> list[Any]:
-    return [device for device in _devices(domain) if isinstance(device, cls)]
 
 
 def _devices(domain: Domain) -> Devices:
@@ -370,19 +318,20 @@ _RULES: tuple[Callable[[Domain], Iterator[Contradiction]], ...] = (
     _processors,
     _cpu_sets,
     _cells,
+    _placement,
+    _huge_pages,
     _iothreads,
     _pinning,
     _caches,
+    _firmware,
+    _smbios,
     _boot,
-    _targets,
+    _among_devices,
+    _within_devices,
     _disks,
-    _limits,
-    _aliases,
-    _addresses,
-    _character_devices,
-    _graphics,
-    _host_devices,
+    _throttle_groups,
     _memory_modules,
+    _cells_of_devices,
     _labels,
     _timers,
 )

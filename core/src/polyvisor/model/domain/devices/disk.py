@@ -310,3 +310,18 @@ def bus_of_target(name: str) -> DiskBus | None:
     """The bus that a target name such as ``vda`` implies."""
     plain = name.removeprefix("ioemu:")
     return next((bus for prefix, bus in BUS_OF_PREFIX.items() if plain.startswith(prefix)), None)
+
+
+def target_index(name: str) -> int | None:
+    """The number of a target name: 0 for ``vda``, 26 for ``vdaa``; None for a name of another form."""
+    plain = name.removeprefix("ioemu:")
+    letters = next(
+        (plain.removeprefix(prefix) for prefix in ("xvd", "nvme", "ubd") if plain.startswith(prefix)), plain[2:]
+    )
+    letters = letters.rstrip("0123456789")
+    if not letters or not letters.isascii() or not letters.islower() or not letters.isalpha():
+        return None
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - ord("a") + 1
+    return number - 1
