@@ -42,13 +42,14 @@ DOCUMENT = """
 class Hypervisor:
     """A driver's connection under test, and what its documents need to say.
 
-    ``banner`` is what the system inside prints on its console once it listens, if it needs time for that."""
+    ``shared`` says that every connection to the URI sees the same domains. ``banner`` is what the system inside prints on its console once it listens, if it needs time for that."""
 
     uri: str
     type: str
     arch: str = "x86_64"
     devices: str = ""
     banner: bytes = b""
+    shared: bool = True
     opened: list[Connection] = field(default_factory=list)
 
     def open(self, **options: Any) -> Connection:
@@ -82,7 +83,7 @@ class Hypervisor:
 
 
 def _test_driver(tmp_path: Path) -> Hypervisor:
-    return Hypervisor("test:///default", "test", "i686")
+    return Hypervisor("test:///default", "test", "i686", shared=False)
 
 
 def _qemu(tmp_path: Path) -> Hypervisor:

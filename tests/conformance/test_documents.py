@@ -115,6 +115,24 @@ def test_a_dumped_document_of_a_running_guest_is_valid(running):
     assert model.parse("domain", running.xml(inactive=True)).id is None
 
 
+def test_secrets_are_shown_only_to_those_who_ask_and_may(hypervisor, connection):
+    from polyvisor.errors import ReadOnly
+
+    try:
+        domain = hypervisor.define(devices="<graphics type='vnc' passwd='hush'/>")
+    except UnsupportedConfiguration as refusal:
+        pytest.skip(str(refusal))
+    reader = hypervisor.open(readonly=True)
+    seen = reader.domain("conformance") if hypervisor.shared else domain
+    assert seen.config().devices.graphics[0].passwd is None
+    assert "hush" not in seen.xml() + seen.xml(inactive=True)
+    assert "hush" in domain.xml(secure=True)
+    assert domain.config(secure=True).devices.graphics[0].passwd == "hush"
+    if hypervisor.shared:
+        with pytest.raises(ReadOnly):
+            seen.config(secure=True)
+
+
 def test_units_are_kib_in_the_end(hypervisor):
     text = hypervisor.document().replace("<memory unit='KiB'>65536<", "<memory unit='MiB'>64<")
     domain = hypervisor.connection.define(text)

@@ -78,11 +78,15 @@ class Invoker:
         for argument, kind in operation.documents.items():
             if complete[argument] is not None:
                 complete[argument] = self.documents.prepare(self.session, kind, complete[argument])
-        if not operation.job:
-            return self.plugins.call(self.driver, operation, complete)
-        work = job if job is not None else Job(operation.name)
-        complete["job"] = work
-        return work.run(lambda: self.plugins.call(self.driver, operation, complete))
+        if operation.job:
+            work = job if job is not None else Job(operation.name)
+            complete["job"] = work
+            result = work.run(lambda: self.plugins.call(self.driver, operation, complete))
+        else:
+            result = self.plugins.call(self.driver, operation, complete)
+        if complete.get("secure") is False:
+            _conceal(result)
+        return result
 
     def listen(self, **wanted: Any) -> EventStream:
         """A stream of this connection's events; arguments are those of :meth:`EventHub.listen`."""
@@ -118,6 +122,15 @@ class Invoker:
             self._idle.wait_for(lambda: not self._running)
         self.events.close()
         self.session.close()
+
+
+def _conceal(result: Any) -> None:
+    """Take the secrets out of a document that is handed out without ``secure``, whatever the driver left in it."""
+    walk = getattr(result, "walk", None)
+    for element in walk() if walk is not None else ():
+        for field in type(element).fields():
+            if field.secret:
+                setattr(element, field.attr, None)
 
 
 def _target(arguments: Mapping[str, Any]) -> str | None:
