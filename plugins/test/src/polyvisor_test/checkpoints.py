@@ -119,7 +119,7 @@ class CheckpointOperations:
         checkpoint: CheckpointRef,
         *,
         extent: SnapshotExtent = SnapshotExtent.ONE,
-        metadata_only: bool = False,
+        metadata_only: bool = False,  # a checkpoint is nothing but its record
     ) -> None:
         with session.machine(checkpoint.domain) as machine:
             machine.checkpoints.remove(_find(machine, checkpoint).name, extent)

@@ -27,11 +27,10 @@ class ConsoleOperations:
         domain: DomainRef,
         *,
         device: str | None = None,
-        force: bool = False,
-        safe: bool = False,
+        force: bool = False,  # nobody has to be cut off: every stream gets everything
+        safe: bool = False,  # it always is
         replay: int = 0,
     ) -> LineStream:
-        # force and safe are kept by never being needed: every stream gets everything.
         with session.machine(domain) as machine:
             machine.require_active()
             alias = device or _first_console(machine)
@@ -41,7 +40,12 @@ class ConsoleOperations:
 
     @hookimpl
     def open_channel(
-        self, session: TestSession, domain: DomainRef, *, name: str | None = None, force: bool = False
+        self,
+        session: TestSession,
+        domain: DomainRef,
+        *,
+        name: str | None = None,
+        force: bool = False,  # nobody has to be cut off
     ) -> LineStream:
         with session.machine(domain) as machine:
             machine.require_active()

@@ -92,7 +92,13 @@ class LifecycleOperations:
             session.restart(machine)
 
     @hookimpl
-    def destroy(self, session: TestSession, domain: DomainRef, *, graceful: bool = False) -> None:
+    def destroy(
+        self,
+        session: TestSession,
+        domain: DomainRef,
+        *,
+        graceful: bool = False,  # simulated guests hold nothing that could be lost
+    ) -> None:
         with session.machine(domain) as machine:
             machine.require_active()
             session.power_off(machine, transitions.DESTROY)

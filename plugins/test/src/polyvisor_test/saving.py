@@ -89,10 +89,10 @@ class SavingOperations:
         path: str,
         job: JobControl,
         *,
-        live: bool = False,
+        live: bool = False,  # the guest always runs on while its memory is written
         crash: bool = False,
         reset: bool = False,
-        memory_only: bool = False,
+        memory_only: bool = False,  # there are no devices whose state could be left out
         format: DumpFormat | None = None,
     ) -> None:
         """The dump is a sparse file as large as the guest's memory: there is no memory to write."""

@@ -62,10 +62,10 @@ class SnapshotOperations:
         current: bool = False,
         halt: bool = False,
         disk_only: bool = False,
-        reuse_external: bool = False,
+        reuse_external: bool = False,  # the images are only names: one that exists is as good as one that does not
         quiesce: bool = False,
-        atomic: bool = False,
-        live: bool = False,
+        atomic: bool = False,  # it always is
+        live: bool = False,  # the guest always runs on while its memory is saved
     ) -> SnapshotRef:
         from polyvisor_test.documents import read_snapshot
 
@@ -139,7 +139,7 @@ class SnapshotOperations:
         job: JobControl,
         *,
         paused: bool | None = None,
-        force: bool = False,
+        force: bool = False,  # nothing here is risky
     ) -> DomainRef:
         job.check()
         with session.machine(snapshot.domain) as machine:
@@ -158,7 +158,7 @@ class SnapshotOperations:
         job: JobControl,
         *,
         extent: SnapshotExtent = SnapshotExtent.ONE,
-        metadata_only: bool = False,
+        metadata_only: bool = False,  # a snapshot is nothing but its record
     ) -> None:
         job.check()
         with session.machine(snapshot.domain) as machine:
@@ -306,6 +306,7 @@ def _revert(session: TestSession, machine: Machine, snapshot: Snapshot, paused: 
         if machine.active:
             session.power_off(machine, transitions.REVERT_STOP)
         return
+    machine.disk_jobs.clear()
     started = not machine.active
     config = snapshot.live or snapshot.stored
     assert config is not None
