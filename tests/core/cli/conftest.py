@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import shutil
 import subprocess
@@ -22,6 +23,11 @@ class Outcome:
     status: int
     out: str
     err: str
+
+    @property
+    def data(self):
+        """The JSON that was printed."""
+        return json.loads(self.out)
 
 
 @pytest.fixture(scope="session")
@@ -62,14 +68,25 @@ def machine(environment):
 
 
 @pytest.fixture
-def run(machine):
-    """Runs a command in this process: ``run("list", "--all")``."""
+def invoke():
+    """Runs a command in this process, in whatever environment there is: ``invoke("list", "--all")``."""
     from polyvisor.cli.root import polyvisor
 
-    def invoke(*words, stdin=None):
-        result = CliRunner().invoke(polyvisor, list(words), input=stdin, prog_name="polyvisor")
+    try:
+        runner = CliRunner(mix_stderr=False)
+    except TypeError:  # since Click 8.2 they are never mixed
+        runner = CliRunner()
+
+    def start(*words, stdin=None):
+        result = runner.invoke(polyvisor, list(words), input=stdin, prog_name="polyvisor")
         return Outcome(result.exit_code, result.stdout, result.stderr)
 
+    return start
+
+
+@pytest.fixture
+def run(machine, invoke):
+    """Runs a command on the hypervisor ``machine``: ``run("list", "--all")``."""
     return invoke
 
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import os
 import stat
-from dataclasses import dataclass
 
 import pytest
-from click.testing import CliRunner
 
 import polyvisor
-from polyvisor.cli.root import polyvisor as command_line
 from polyvisor.cli.shell import Shell
 
 pytest.importorskip("polyvisor_test", reason="the driver `test` is not installed")
@@ -19,28 +16,12 @@ pytest.importorskip("polyvisor_test", reason="the driver `test` is not installed
 DOMAIN = "<domain type='test'><name>extra</name><memory>1024</memory><os><type>hvm</type></os></domain>"
 
 
-@dataclass
-class Outcome:
-    status: int
-    out: str
-    err: str
-
-    @property
-    def data(self):
-        return json.loads(self.out)
-
-
 @pytest.fixture
-def run(monkeypatch):
+def run(invoke, monkeypatch):
     """Runs commands one after the other on one connection, so that each sees what those before it did."""
     monkeypatch.setenv("POLYVISOR_CONFIG", "")
     with polyvisor.open("test:///default") as connection:
         monkeypatch.setattr(Shell, "connection", property(lambda self: connection))
-
-        def invoke(*words, stdin=None):
-            result = CliRunner().invoke(command_line, list(words), input=stdin, prog_name="polyvisor")
-            return Outcome(result.exit_code, result.stdout, result.stderr)
-
         yield invoke
 
 
