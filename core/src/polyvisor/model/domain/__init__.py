@@ -101,7 +101,7 @@ class Domain(Element):
     name: str = value(scalars.DOMAIN_NAME, required=True)
     uuid: str | None = value(dt.UUID)
     genid: GenerationId | None = child()
-    title: str | None = value(dt.STRING)
+    title: str | None = value(scalars.ONE_LINE)
     description: str | None = value(dt.STRING)
     metadata: Verbatim | None = raw()
     max_memory: MaxMemory | None = child()

@@ -11,6 +11,9 @@ from polyvisor.documents import datatypes as dt
 ADJUSTMENT = dt.Datatype("clockAdjustment", pattern=r"reset|[+\-]?[0-9]+", describe="a number of seconds, or 'reset'")
 
 
+TIME_ZONE = dt.Datatype("time zone", pattern=r"[a-zA-Z0-9_/+\-:.]+", describe="a time zone such as Europe/Paris")
+
+
 class TimerName(StrEnum):
     """Sources of guest time."""
 
@@ -65,7 +68,7 @@ class HostClock(Clock):
 class ZoneClock(Clock):
     """The time in a named zone."""
 
-    timezone: str | None = attribute(dt.NAME)
+    timezone: str | None = attribute(TIME_ZONE)
 
 
 @variant("variable")

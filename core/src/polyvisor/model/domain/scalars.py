@@ -36,6 +36,7 @@ USB_NUMBER = dt.Datatype(
 )
 FILE = dt.Datatype("file", pattern="/[^\n]+", describe="the absolute path of a file")
 ALIAS = dt.Datatype("alias", pattern=r"[a-zA-Z0-9_\.\-]+", describe="letters, digits and _ . -")
+ONE_LINE = dt.Datatype("line", pattern="[^\n]*", describe="one line of text")
 DOMAIN_NAME = dt.Datatype("domain name", pattern="[^\n]+", describe="one line of text")
 DISK_TARGET = dt.Datatype(
     "disk target",
@@ -56,5 +57,12 @@ HOST_NAME = dt.Datatype("host name", pattern=r"[a-zA-Z0-9_.\-:%\[\]]+", describe
 MODEL = dt.Datatype("device model", pattern=r"[a-zA-Z0-9_\-]+", describe="a name of letters, digits and _ -")
 INTERFACE_NAME = dt.Datatype(
     "interface name", pattern=r"[a-zA-Z0-9_.+\-\\:/ ]+", describe="the name of a bridge or interface"
+)
+FILTER = dt.Datatype("filter name", pattern=r"[a-zA-Z0-9_.:\-]+", describe="letters, digits and _ . : -")
+UNICAST = dt.Datatype(
+    "unicast address",
+    pattern="[0-9a-fA-F][02468aAcCeE](:[0-9a-fA-F]{2}){5}",
+    parse=str.lower,
+    describe="a hardware address of one card, such as 52:54:00:12:34:56",
 )
 LISTEN_PORT = dt.number("listening port", -1, 65535)

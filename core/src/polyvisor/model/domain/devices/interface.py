@@ -37,7 +37,7 @@ class InterfaceType(StrEnum):
 class Mac(Element):
     """The interface's hardware address."""
 
-    address: str = attribute(dt.MAC, required=True)
+    address: str = attribute(scalars.UNICAST, required=True)
     type: Literal["generated", "static"] | None = attribute()
     check: bool | None = attribute(dt.BOOL)
 
@@ -439,7 +439,7 @@ class FilterParameter(Element):
 class FilterReference(Element):
     """The network filter the interface's traffic passes."""
 
-    filter: str = attribute(dt.NAME, required=True)
+    filter: str = attribute(scalars.FILTER, required=True)
     parameters: list[FilterParameter] = children("parameter")
 
 
