@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from polyvisor.errors import HostError
 
 _ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")
+_GONE = ("Z", "X")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -32,7 +33,7 @@ class Process:
     def running(cls, pid: int) -> Process | None:
         """The process that has ``pid`` now, None when there is none or it is a zombie."""
         found = _stat(pid)
-        return cls(pid, found[1]) if found is not None and found[0] not in "ZX" else None
+        return cls(pid, found[1]) if found is not None and found[0] not in _GONE else None
 
     @property
     def alive(self) -> bool:
@@ -43,7 +44,7 @@ class Process:
     def cpu_time_ns(self) -> int | None:
         """User and system time in nanoseconds, None when it is gone."""
         found = _stat(self.pid)
-        if found is None or found[1] != self.started:
+        if found is None or found[0] in _GONE or found[1] != self.started:
             return None
         return found[2] * (1_000_000_000 // os.sysconf("SC_CLK_TCK"))
 
