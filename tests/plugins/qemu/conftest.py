@@ -11,9 +11,9 @@ import pytest
 
 import polyvisor
 from polyvisor.model.domain import Domain
+from polyvisor.state import Paths
 from polyvisor_qemu import arches, argv, completion, live, probe
 from polyvisor_qemu.session import GuestFiles
-from polyvisor.state import Paths
 
 EMULATOR = "/usr/bin/qemu-system-x86_64"
 RECORDING = Path(__file__).with_name("recorded_7.2.json")

@@ -35,7 +35,9 @@ def test_on_i440fx_devices_fill_the_bus_in_order(completed):
 
 
 def test_on_q35_each_device_has_a_port_and_one_is_left(completed):
-    config = completed(DISK.format("vda", "") + "<interface type='user'><model type='virtio'/></interface>", machine="q35")
+    config = completed(
+        DISK.format("vda", "") + "<interface type='user'><model type='virtio'/></interface>", machine="q35"
+    )
     assert places(config) == {
         "pci1": "00:01.0",
         "pci2": "00:01.1",
@@ -48,13 +50,19 @@ def test_on_q35_each_device_has_a_port_and_one_is_left(completed):
         "vda": "03:00.0",
         "memballoon": "04:00.0",
     }
-    first = next(controller for controller in config.devices.controllers if controller.index == 1 and controller.type == "pci")
+    first = next(
+        controller for controller in config.devices.controllers if controller.index == 1 and controller.type == "pci"
+    )
     assert first.address.multifunction is True and first.target.chassis == 1 and first.target.port == 8
 
 
 def test_on_q35_conventional_devices_go_behind_a_bridge(completed):
     config = completed("<interface type='user'><model type='rtl8139'/></interface>", machine="q35")
-    bridge = next(controller for controller in config.devices.controllers if controller.type == "pci" and controller.model == "pcie-to-pci-bridge")
+    bridge = next(
+        controller
+        for controller in config.devices.controllers
+        if controller.type == "pci" and controller.model == "pcie-to-pci-bridge"
+    )
     assert config.devices.interfaces[0].address.bus == bridge.index
     assert bridge.address.bus != 0
 
@@ -88,14 +96,18 @@ def test_a_full_bus_says_so(completed):
 
 
 def test_completing_again_changes_nothing(completed, answers, tmp_path):
-    from polyvisor.documents import write
-    from polyvisor.model.domain.completion import complete
-    from polyvisor_qemu import completion
-    from polyvisor_qemu.session import GuestFiles
-    from polyvisor.state import Paths
     from uuid import UUID
 
-    devices = DISK.format("vda", "") + "<interface type='user'/><serial type='pty'/><graphics type='vnc'/><sound model='ich6'/>"
+    from polyvisor.documents import write
+    from polyvisor.model.domain.completion import complete
+    from polyvisor.state import Paths
+    from polyvisor_qemu import completion
+    from polyvisor_qemu.session import GuestFiles
+
+    devices = (
+        DISK.format("vda", "")
+        + "<interface type='user'/><serial type='pty'/><graphics type='vnc'/><sound model='ich6'/>"
+    )
     for machine in ("pc", "q35"):
         config = completed(devices, machine=machine)
         once = write(config, live=False)
@@ -106,7 +118,9 @@ def test_completing_again_changes_nothing(completed, answers, tmp_path):
 
 def test_ports_of_a_serial_bus_are_numbered_from_one_and_consoles_from_zero(completed):
     channel = "<channel type='unix'><target type='virtio' name='{}'/></channel>"
-    config = completed(channel.format("a") + channel.format("b") + "<console type='pty'><target type='virtio'/></console>")
+    config = completed(
+        channel.format("a") + channel.format("b") + "<console type='pty'><target type='virtio'/></console>"
+    )
     assert [each.address.port for each in config.devices.channels] == [1, 2]
     assert config.devices.consoles[0].address.port == 0
 

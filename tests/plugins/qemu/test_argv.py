@@ -1,5 +1,7 @@
 """Documents as command lines: for each part of a document, the options it becomes."""
 
+# ruff: noqa: E501  (a table reads best with a row to a line)
+
 from __future__ import annotations
 
 import json
@@ -137,7 +139,10 @@ def test_a_disk_with_a_format_is_two(arguments):
     lines = arguments(disk)
     lower = json_option(lines, "blockdev", driver="file")
     upper = json_option(lines, "blockdev", driver="qcow2")
-    assert upper["file"] == lower["node-name"] and upper["cache"] == lower["cache"] == {"direct": True, "no-flush": False}
+    assert upper["file"] == lower["node-name"] and upper["cache"] == lower["cache"] == {
+        "direct": True,
+        "no-flush": False,
+    }
     assert json_option(lines, "device", driver="virtio-blk-pci")["write-cache"] == "on"
 
 
@@ -178,7 +183,9 @@ def test_an_empty_drive_has_no_node(arguments):
 
 
 def test_limits_are_a_throttle_above_the_disk(arguments):
-    disk = DISK.format("vda", "virtio").replace("</disk>", "<iotune><total_iops_sec>100</total_iops_sec></iotune></disk>")
+    disk = DISK.format("vda", "virtio").replace(
+        "</disk>", "<iotune><total_iops_sec>100</total_iops_sec></iotune></disk>"
+    )
     lines = arguments(disk)
     group = next(json.loads(line.split(" ", 1)[1]) for line in lines if "throttle-group" in line and "qom-type" in line)
     assert group["limits"] == {"iops-total": 100}
@@ -215,7 +222,9 @@ def test_consoles_are_logged_with_nobody_attached(arguments):
     uuid = "c0ffee00-0000-4000-8000-000000000001"
     assert f"-chardev pty,id=charserial0,logfile=ROOT/qemu/log/{uuid}.serial0.log,logappend=on" in lines
     assert json_option(lines, "device", driver="isa-serial")["chardev"] == "charserial0"
-    assert not any("charconsole" in line for line in lines), "a console that is the serial port has no device of its own"
+    assert not any("charconsole" in line for line in lines), (
+        "a console that is the serial port has no device of its own"
+    )
 
 
 def test_hostile_text_stays_where_it_belongs(arguments):

@@ -81,7 +81,12 @@ def test_waiting_has_an_end(run):
 def test_it_is_a_session_of_its_own_and_sees_little_of_us(run, tmp_path, monkeypatch):
     monkeypatch.setenv("PRIVATE_TOKEN", "secret")
     out = tmp_path / "out"
-    process = run("/bin/sh", "-c", f"env > {out}.tmp; pwd >> {out}.tmp; mv {out}.tmp {out}; exec sleep 60", environment={"EXTRA": "1"})
+    process = run(
+        "/bin/sh",
+        "-c",
+        f"env > {out}.tmp; pwd >> {out}.tmp; mv {out}.tmp {out}; exec sleep 60",
+        environment={"EXTRA": "1"},
+    )
     assert os.getsid(process.pid) == process.pid
     assert eventually(out.exists)
     seen = out.read_text()

@@ -82,6 +82,19 @@ def reported(action: str, path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def make_private_directory(path: str | os.PathLike[str]) -> None:
-    """Create ``path`` with mode 0700, and its parents; an existing directory is left as it is."""
+    """Create ``path`` and what is missing above it, all with mode 0700; existing directories are left as they are."""
     with reported("create directory", path):
-        os.makedirs(path, mode=0o700, exist_ok=True)
+        _make_directories(os.fspath(path))
+
+
+def _make_directories(path: str) -> None:
+    if os.path.isdir(path):
+        return
+    parent = os.path.dirname(path)
+    if parent and parent != path:
+        _make_directories(parent)
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        if not os.path.isdir(path):  # else another process was quicker
+            raise

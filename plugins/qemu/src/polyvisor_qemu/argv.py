@@ -154,7 +154,7 @@ class Guest:
 
     def channel_socket(self, device: Any) -> str:
         """Where the socket of a channel without a path is."""
-        return f"{self.files.directory}/{self.alias(device)}.sock"
+        return self.files.socket(f"{self.alias(device)}.sock")
 
     def port(self, graphics: Any, address: str) -> int:
         """The TCP port of a graphics server: the one it names, else a free one, which is noted in it."""

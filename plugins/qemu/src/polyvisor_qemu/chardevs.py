@@ -76,7 +76,10 @@ def _unix(device: Any, guest: Guest) -> tuple[str, dict[str, Any]]:
     only(source, "mode", "path", "reconnect", inside=described(device))
     path = source.path if source is not None and source.path else None
     if path is None:
+        from polyvisor.model.domain.devices.chardev import UnixSource
+
         path = guest.channel_socket(device)
+        device.sources = [source := UnixSource(mode="bind", path=path)]
     if source is not None and source.mode == "connect":
         return "socket", {"path": path, **_reconnect(source)}
     return "socket", {"path": path, "server": True, "wait": False}

@@ -115,7 +115,8 @@ def _implied_controllers(held: Any, guest: Guest) -> None:
     present = {(str(controller.type), controller.index or 0) for controller in held.controllers}
     implied: list[Any] = []
     if guest.machine.root is not None:
-        if not any(kind == "usb" for kind, _ in present):
+        none = any(controller.type == "usb" and controller.model == "none" for controller in held.controllers)
+        if ("usb", 0) not in present and not none:
             implied.append(UsbController(index=0))
         if guest.machine.express and ("sata", 0) not in present:
             implied.append(PlainController(type="sata", index=0))

@@ -8,14 +8,17 @@ trip however many commands it has. Documented in QEMU's ``docs/interop/qmp-spec`
 from __future__ import annotations
 
 import json
+import math
 import os
 import socket
+import struct
 import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
 from polyvisor.errors import HypervisorError, OperationTimeout
+from polyvisor.state import reachable
 
 DEFAULT_TIMEOUT = 30.0
 """Seconds a conversation may take before QEMU counts as hung."""
@@ -63,9 +66,10 @@ class Monitor:
     def connect(cls, path: str | os.PathLike[str], *, timeout: float = DEFAULT_TIMEOUT) -> Monitor:
         """Connect to the listening socket ``path``; raises MonitorClosed when nobody listens there."""
         end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        end.settimeout(timeout)
+        # a blocking connect waits in the kernel while others are before us, which a timeout of Python's does not
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", math.ceil(timeout), 0))
         try:
-            with ShortPath(path) as short:
+            with reachable(path) as short:
                 end.connect(short)
         except OSError as error:
             end.close()
@@ -189,37 +193,13 @@ def encode(name: str, arguments: Mapping[str, Any] | None = None) -> bytes:
     return json.dumps(message).encode() + b"\n"
 
 
-class ShortPath:
-    """A UNIX socket's path made short enough for the kernel's 108 bytes, by way of the directory's descriptor."""
-
-    _LONGEST = 107
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = os.fspath(path)
-        self._directory = -1
-
-    def __enter__(self) -> str:
-        if len(os.fsencode(self._path)) <= self._LONGEST:
-            return self._path
-        directory, name = os.path.split(self._path)
-        self._directory = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        return f"/proc/self/fd/{self._directory}/{name}"
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._directory >= 0:
-            os.close(self._directory)
-            self._directory = -1
-
-
 def listen(path: str | os.PathLike[str], *, backlog: int = 16) -> socket.socket:
     """A socket that listens at ``path`` (mode 0600), replacing one left behind there."""
     end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         if os.path.lexists(path):
             os.unlink(path)
-        with ShortPath(path) as short:
+        with reachable(path) as short:
             end.bind(short)
         os.chmod(path, 0o600)
         end.listen(backlog)

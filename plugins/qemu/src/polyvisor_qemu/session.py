@@ -89,7 +89,19 @@ class GuestFiles:
     ``alive`` the lock that its process holds, ``live`` its live document, ``log`` what QEMU says on stderr.
     """
 
-    __slots__ = ("alive", "directory", "handshake", "journal", "live", "log", "logs", "monitor", "pipe", "uuid")
+    __slots__ = (
+        "_paths",
+        "alive",
+        "directory",
+        "handshake",
+        "journal",
+        "live",
+        "log",
+        "logs",
+        "monitor",
+        "pipe",
+        "uuid",
+    )
 
     def __init__(self, paths: Paths, uuid: UUID) -> None:
         self.uuid = uuid
@@ -101,7 +113,12 @@ class GuestFiles:
         self.alive = f"{self.directory}/alive"
         self.live = f"{self.directory}/live.xml"
         self.logs = os.fspath(paths.log)
+        self._paths = paths
         self.log = f"{self.logs}/{uuid}.log"
+
+    def socket(self, name: str) -> str:
+        """A path for a socket of that name, short enough for the kernel."""
+        return os.fspath(self._paths.socket("guests", str(self.uuid), name))
 
     def console_log(self, alias: str) -> str:
         """Where QEMU logs the output of the character device ``alias``."""
