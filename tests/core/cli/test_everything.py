@@ -169,6 +169,7 @@ CHANGING = [
     "send-key test KEY_LEFTCTRL KEY_C",
     "send-key test --codeset win32 --holdtime 50 13",
     "inject-nmi test",
+    "domdirtyrate-calc test --seconds 2",
     "domfsfreeze test",
     "domfstrim test",
     "domtime test --now",

@@ -292,3 +292,33 @@ def version(shell: Shell, daemon: bool) -> None:
     shell.data(
         {**plain, "hypervisor_version": str(running)}, "\n".join(f"{key}: {value}" for key, value in facts.items())
     )
+
+
+device = data("device", help="Name of the device: pci_0000_03_00_0.")
+
+
+def _assign(shell: Shell, device: str, action: str, done: str, driver: str | None = None) -> None:
+    shell.connection.assign_host_device(device, action, driver=driver)
+    shell.done(f"Device {device} {done}", device=device)
+
+
+@command("nodedev-detach")
+@device
+@click.option("--driver", metavar="NAME", help="Driver to bind instead, such as vfio-pci.")
+def nodedev_detach(shell: Shell, device: str, driver: str | None) -> None:
+    """So that it can be given to a guest."""
+    _assign(shell, device, "detach", "detached", driver)
+
+
+@command("nodedev-reattach")
+@device
+def nodedev_reattach(shell: Shell, device: str) -> None:
+    """After nodedev-detach."""
+    _assign(shell, device, "reattach", "re-attached")
+
+
+@command("nodedev-reset")
+@device
+def nodedev_reset(shell: Shell, device: str) -> None:
+    """No guest may use it."""
+    _assign(shell, device, "reset", "reset")

@@ -108,3 +108,18 @@ def numatune(shell: Shell, domain: str, mode: str | None, nodeset: frozenset[int
         return
     binding = found.numa_parameters(affect=affect)
     shell.data(binding, settings({"numa_mode": binding.mode.value, "numa_nodeset": ranges(binding.nodeset)}))
+
+
+@command("domdirtyrate-calc")
+@domain()
+@data("seconds", required=False, type=click.IntRange(1, 60), default=1, help="Measure for so long.")
+@click.option(
+    "--mode",
+    type=click.Choice(("page-sampling", "dirty-bitmap", "dirty-ring")),
+    default="page-sampling",
+    help="How it is measured.",
+)
+def domdirtyrate_calc(shell: Shell, domain: str, seconds: int, mode: str) -> None:
+    """Returns at once; domstats --dirtyrate shows the result."""
+    shell.domain(domain).start_dirty_rate(seconds=seconds, mode=mode)
+    shell.done("Start to calculate domain's memory dirty rate successfully.")

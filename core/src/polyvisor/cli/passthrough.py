@@ -11,10 +11,12 @@ import click
 from polyvisor.cli.command import command
 from polyvisor.cli.failure import UsageFault
 from polyvisor.cli.lifecycle import facts, pass_fds
-from polyvisor.cli.parameters import data, domain, exclusive, flag
+from polyvisor.cli.output import as_json
+from polyvisor.cli.parameters import complete_domain, data, domain, exclusive, flag
 
 if TYPE_CHECKING:
     from polyvisor.cli.shell import Shell
+    from polyvisor.operations.passthrough import MonitorEvent
 
 
 def _answer(shell: Shell, text: str, pretty: bool) -> None:
@@ -106,3 +108,62 @@ def qemu_attach(shell: Shell, pid: int) -> None:
     """A QEMU that was not started by Polyvisor."""
     found = shell.connection.adopt(pid)
     shell.done(f"Domain '{found.name}' attached to pid {pid}", **facts(found))
+
+
+@command("qemu-monitor-event")
+@click.option("--domain", metavar="DOMAIN", shell_complete=complete_domain, help="Only events of this domain.")
+@click.option("--event", "pattern", metavar="NAME", help="Only events of this name.")
+@flag("regex", "The name is a regular expression.")
+@flag("no-case", "Capitals do not matter.")
+@flag("loop", "Go on until the time is over or an interrupt; else one event is enough.")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Wait so long at most.")
+@flag("pretty", "Indent the data.")
+@flag("timestamp", "Print when each event happened.")
+def qemu_monitor_event(
+    shell: Shell,
+    domain: str | None,
+    pattern: str | None,
+    regex: bool,
+    no_case: bool,
+    loop: bool,
+    timeout: float | None,
+    pretty: bool,
+    timestamp: bool,
+) -> int:
+    """As QEMU sends them. With --json, each event is a JSON object on a line of its own."""
+    import queue
+    import re
+    import time
+
+    arrivals: queue.SimpleQueue[MonitorEvent] = queue.SimpleQueue()
+    wanted = pattern if regex or pattern is None else re.escape(pattern)
+    if no_case and wanted is not None:
+        wanted = f"(?i:{wanted})"
+    watched = None if domain is None else shell.domain(domain).ref
+    deadline = None if timeout is None else time.monotonic() + timeout
+    count = 0
+    shell.connection.watch_monitor_events(arrivals.put, watched=watched, pattern=wanted)
+    try:
+        while loop or not count:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            happened = arrivals.get(timeout=left)
+            shell.print(
+                as_json(happened, indent=None) if shell.json else _monitor_sentence(happened, pretty, timestamp)
+            )
+            count += 1
+    except queue.Empty:
+        shell.note("event loop timed out")
+    except KeyboardInterrupt:
+        shell.note("event loop interrupted")
+    finally:
+        shell.connection.watch_monitor_events(None)
+    shell.note(f"events received: {count}")
+    return 0 if count or loop else 1
+
+
+def _monitor_sentence(happened: MonitorEvent, pretty: bool, timestamp: bool) -> str:
+    from datetime import datetime
+
+    begin = f"{datetime.fromtimestamp(happened.when).astimezone():%Y-%m-%d %H:%M:%S%z}: " if timestamp else ""
+    data = as_json(happened.data, indent=2 if pretty else None) if happened.data else "<null>"
+    return f"{begin}event {happened.event} for domain '{happened.domain.name}': {data}"

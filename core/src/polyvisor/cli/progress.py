@@ -1,4 +1,4 @@
-"""Long work on a terminal: one line of progress on standard error; an interrupt cancels the work, not the program."""
+"""Long work seen from a terminal: a line of progress on standard error, and an interrupt that cancels it properly."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from polyvisor.errors import OperationCancelled
 from polyvisor.operations.jobs import Progress
 from polyvisor.services.jobs import Job
 
@@ -17,29 +18,37 @@ PAUSE = 0.1
 
 
 def follow(label: str, work: Callable[[Job[Any]], Any], *, visible: bool = True) -> Any:
-    """Call ``work`` with a job and return its result; progress goes to a terminal, if there is one.
+    """Call ``work`` with a job, in a thread, and return its result; progress goes to a terminal, if there is one.
 
-    A first interrupt asks the job to stop and waits for it: OperationCancelled, or the result if it was too
-    late. A second one gives up waiting."""
+    A first interrupt asks the job to stop and waits for that: KeyboardInterrupt once it has, or the result if it
+    was too late. A second one gives up waiting."""
     job: Job[Any] = Job(label)
-    if not (visible and sys.stderr is not None and sys.stderr.isatty()):
-        return work(job)
     watched: Job[Any] = Job(label)
+    draws = visible and sys.stderr is not None and sys.stderr.isatty()
     watched.start(lambda: work(job))
     try:
-        _show(label, job, watched)
+        _wait(watched, lambda: _draw(f"{label}: {describe(job.current)}") if draws else None)
     except KeyboardInterrupt:
-        click.echo(f"{ERASE}{label}: stopping ...", err=True, nl=False)
         job.cancel()
+        _wait(watched, lambda: _draw(f"{label}: stopping ...") if draws else None)
+        try:
+            return watched.result()
+        except OperationCancelled:
+            raise KeyboardInterrupt from None
     finally:
-        click.echo(ERASE, err=True, nl=False)
+        if draws:
+            _draw("")
     return watched.result()
 
 
-def _show(label: str, job: Job[Any], watched: Job[Any]) -> None:
+def _wait(watched: Job[Any], look: Callable[[], None]) -> None:
     while not watched.finished:
-        click.echo(f"{ERASE}{label}: {describe(job.current)}", err=True, nl=False)
+        look()
         watched.wait_for(lambda _: False, PAUSE)
+
+
+def _draw(text: str) -> None:
+    click.echo(ERASE + text, err=True, nl=False)
 
 
 def describe(progress: Progress) -> str:

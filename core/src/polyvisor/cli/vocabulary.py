@@ -91,6 +91,7 @@ SECTIONS: dict[str, dict[str, dict[str, str]]] = {
             "setmaxmem": "change how much memory a domain may have",
             "memtune": "show or set how much memory a domain may take from the host",
             "numatune": "show or set which NUMA cells a domain's memory comes from",
+            "domdirtyrate-calc": "measure how fast a domain changes its memory",
             "dommemstat": "show what a domain does with its memory",
         },
         "vcpus": {
@@ -185,7 +186,12 @@ SECTIONS: dict[str, dict[str, dict[str, str]]] = {
         "passthrough": {
             "qemu-monitor-command": "send a command to a domain's QEMU monitor",
             "qemu-agent-command": "send a command to a domain's agent",
+            "qemu-monitor-event": "wait for events of QEMU monitors and print them",
             "qemu-attach": "take over a QEMU process",
+        },
+        "security": {
+            "domlaunchsecinfo": "show what proves a domain's launch to its owner",
+            "domsetlaunchsecstate": "give a secret to a domain with encrypted memory",
         },
     },
     "Events": {
@@ -207,6 +213,9 @@ SECTIONS: dict[str, dict[str, dict[str, str]]] = {
             "node-memory-tune": "show or set how the host merges equal pages",
             "nodesuspend": "send the host to sleep for a while",
             "nodesevinfo": "show the host's memory encryption for guests",
+            "nodedev-detach": "take a device of the host from its driver",
+            "nodedev-reattach": "give a device of the host back to its driver",
+            "nodedev-reset": "reset a device of the host",
             "hostname": "show the host's name",
             "sysinfo": "show the host's firmware identity, as XML",
             "maxvcpus": "show how many vCPUs a domain may have",
