@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from catalogue import FULL, Catalogue
+from lxml import etree
 
 from polyvisor import documents
 from polyvisor.documents.parsing import MAX_SIZE
@@ -54,6 +55,13 @@ def test_an_undeclared_entity_is_refused() -> None:
     assert "line 1" in refused("<catalogue><name>&secret;</name></catalogue>")
 
 
+def test_an_entity_in_a_tree_that_somebody_else_parsed_is_refused() -> None:
+    parser = etree.XMLParser(resolve_entities=False)
+    tree = etree.fromstring("<!DOCTYPE c [<!ENTITY e 'x'>]><catalogue><name>&e;</name></catalogue>", parser)
+    with pytest.raises(InvalidDocument, match="entity reference"):
+        documents.read(tree, Catalogue)
+
+
 def test_files_are_not_included(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("<name>secret</name>")
     xml = f"<catalogue><i:include xmlns:i='http://www.w3.org/2001/XInclude' href='{tmp_path}/secret'/></catalogue>"
@@ -88,9 +96,17 @@ def test_a_huge_text_attribute_or_name_is_refused(what: str) -> None:
     assert len(message) < 2_000
 
 
-def test_a_hundred_thousand_faults_are_cut_short() -> None:
-    faults = documents.diagnose("<catalogue><name>x</name>" + "<nonsense/>" * 100_000 + "</catalogue>", Catalogue)
+@pytest.mark.parametrize("what", ["<nonsense/>", "<name>x</name>", "<x:y xmlns:x='urn:x'/>"])
+def test_tens_of_thousands_of_faults_are_cut_short(what: str) -> None:
+    faults = documents.diagnose("<catalogue><name>x</name>" + what * 50_000 + "</catalogue>", Catalogue)
     assert len(faults) == 100
+
+
+def test_elements_and_attributes_are_bounded_in_number() -> None:
+    assert "more than 100000 elements" in refused(f"<catalogue>{'<item/>' * 100_001}</catalogue>")
+    attributes = " ".join(f"a{number}='1'" for number in range(50_000))
+    message = refused(FULL.replace("<metadata>", f"<metadata><m xmlns='urn:m' {attributes}/>"))
+    assert "more than 100 attributes" in message
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,9 @@ def test_lines_take_no_part_in_equality() -> None:
 
 def test_an_element_tree_can_be_read_as_well() -> None:
     assert write(read(etree.fromstring(FULL), Catalogue)) == FULL
+    commented = etree.fromstring(FULL.replace("<name>ma", "<!-- a --><name><?pi?>m<!-- b -->a"))
+    assert write(read(commented, Catalogue)) == FULL
+    assert len(list(commented.iter(etree.Comment))) == 2, "the caller's tree is left alone"
 
 
 def test_a_fragment_of_a_family_reads_as_its_variant() -> None:

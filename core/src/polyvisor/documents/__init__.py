@@ -112,11 +112,9 @@ def gate(root: type[Element], contributions: Iterable[type[Element]] = ()) -> Re
 
 
 def _tree(xml: bytes | str | _Element) -> _Element:
-    if not isinstance(xml, bytes | str):
-        return xml
-    from polyvisor.documents.parsing import parse
+    from polyvisor.documents.parsing import parse, without_comments
 
-    return parse(xml)
+    return parse(xml) if isinstance(xml, bytes | str) else without_comments(xml)
 
 
 def _check(tree: _Element, root: type[Element], contributions: tuple[type[Element], ...]) -> None:

@@ -8,6 +8,7 @@ missing ``<target>`` beside a misspelt ``<traget>``, the contents of an element 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from polyvisor.documents import fields as f
@@ -203,15 +204,20 @@ class _ElementWalk:
     def surplus(self) -> set[int]:
         """Places of the children that are too many of their kind: those that look least like it, else the last."""
         places: dict[Bound, list[int]] = {}
-        for place, child in enumerate(self.node):
+        children = list(self.node)
+        for place, child in enumerate(children):
             if (bound := self.spec.elements.get(child.tag)) is not None:
                 places.setdefault(bound, []).append(place)
         found: set[int] = set()
         for bound, several in places.items():
             if len(several) > bound.maximum and holds(bound, self.seen) and not self.doubtful(bound):
-                several.sort(key=lambda place: (self.tried(self.node[place], bound), place))
+                several.sort(key=partial(self.fitness, children, bound))
                 found.update(several[bound.maximum :])
         return found
+
+    def fitness(self, children: list[_Element], bound: Bound, place: int) -> tuple[int, int]:
+        """Few faults within a child first, then the order of the document."""
+        return (self.tried(children[place], bound), place)
 
     def tried(self, child: _Element, bound: Bound) -> int:
         """How many faults a child has within it."""

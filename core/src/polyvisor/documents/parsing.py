@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from copy import deepcopy
 from typing import TYPE_CHECKING
 
 from polyvisor.documents.faults import Fault
@@ -21,6 +22,10 @@ MAX_SIZE = 16 * 1024 * 1024
 """Bytes of the largest document that is looked at."""
 MAX_DEPTH = 128
 """Levels of the deepest one."""
+MAX_ELEMENTS = 100_000
+"""Elements of the longest one: libxml2 validates in time that grows with the square of siblings."""
+MAX_ATTRIBUTES = 100
+"""Attributes of one element, for the same reason."""
 
 _ENCODINGS = frozenset(("utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1252", "utf-16"))
 _PROLOG = re.compile(rb"\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*)*", re.DOTALL)
@@ -46,8 +51,23 @@ def parse(xml: bytes | str, *, max_size: int = MAX_SIZE) -> _Element:
         raise _syntax_error(error) from None
     if root.getroottree().docinfo.internalDTD is not None:
         raise _refused("a document type declaration (<!DOCTYPE ...>) is not allowed", 1)
-    if _too_deep()(root):
-        raise _refused(f"elements nest more than {MAX_DEPTH} deep", None)
+    for size, expression, message in _BOUNDS:
+        if len(data) > size and _test(expression)(root):
+            raise _refused(message, None)
+    return root
+
+
+def without_comments(root: _Element) -> _Element:
+    """A tree that somebody else parsed, as :func:`parse` would have made it; a copy where that takes changes."""
+    from lxml import etree
+
+    foreign = (etree.Comment, etree.ProcessingInstruction, etree.Entity)
+    if next(root.iter(*foreign), None) is None:
+        return root
+    root = deepcopy(root)
+    etree.strip_tags(root, etree.Comment, etree.ProcessingInstruction)
+    if next(root.iter(etree.Entity), None) is not None:
+        raise _refused("an entity reference is not allowed", None)
     return root
 
 
@@ -117,13 +137,23 @@ def _parser() -> XMLParser:
     )
 
 
-_depth_test: XPath | None = None
+# what takes fewer bytes than this cannot exceed the bound by much, and need not be asked
+_BOUNDS = (
+    (7 * MAX_DEPTH, f"boolean(.{'/*' * MAX_DEPTH})", f"elements nest more than {MAX_DEPTH} deep"),
+    (4 * MAX_ELEMENTS, f"count(//*) > {MAX_ELEMENTS}", f"the document has more than {MAX_ELEMENTS} elements"),
+    (
+        8192,
+        f"boolean(//*[@*[{MAX_ATTRIBUTES + 1}]])",
+        f"an element has more than {MAX_ATTRIBUTES} attributes",
+    ),
+)
+_tests: dict[str, XPath] = {}
 
 
-def _too_deep() -> XPath:
-    global _depth_test
-    if _depth_test is None:
+def _test(expression: str) -> XPath:
+    """A compiled XPath test; each document is asked the same few."""
+    if expression not in _tests:
         from lxml import etree
 
-        _depth_test = etree.XPath(f"boolean(.{'/*' * MAX_DEPTH})")
-    return _depth_test
+        _tests[expression] = etree.XPath(expression)
+    return _tests[expression]
