@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -74,7 +75,21 @@ def test_a_defect_says_how_to_learn_more_and_debug_shows_where(run):
     assert "Traceback" in run("-d", "debug", "reset", "web").err
 
 
-def test_colours_appear_on_terminals_only(run):
+@pytest.mark.parametrize(
+    ("words", "environ", "coloured"),
+    [([], {}, True), (["--no-color"], {}, False), ([], {"NO_COLOR": "1"}, False)],
+)
+def test_colours_appear_on_terminals_unless_they_are_not_wanted(environment, words, environ, coloured):
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "polyvisor.cli", *words, "domstate", "nosuch"]
+    subprocess.run(command, stderr=theirs, env={**environment, **environ}, timeout=30, check=False)
+    os.close(theirs)
+    told = os.read(ours, 65536)
+    os.close(ours)
+    assert told.startswith(b"\x1b[" if coloured else b"error: there is no domain nosuch")
+
+
+def test_colours_appear_nowhere_else(run):
     assert "\x1b" not in run("domstate", "nosuch").err
 
 

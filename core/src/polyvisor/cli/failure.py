@@ -74,30 +74,40 @@ class UsageFault(click.UsageError):
         super().__init__(message, ctx or click.get_current_context(silent=True))
 
 
-def report(error: BaseException, *, as_json: bool) -> int:
-    """Tell standard error what went wrong; returns the exit status. Anything unknown counts as our defect."""
+def report(error: BaseException, *, as_json: bool, color: bool | None = None) -> int:
+    """Tell standard error what went wrong; returns the exit status. Anything unknown counts as our defect.
+
+    ``color`` None means colours on a terminal."""
+    status, facts, lines = _explained(error)
+    if lines:
+        _tell(facts, lines, status, as_json=as_json, color=color)
+    return status
+
+
+def _explained(error: BaseException) -> tuple[Status, dict[str, Any], list[str]]:
+    """The status, the facts for programs and the lines for people; no lines for what needs no words."""
     if isinstance(error, errors.PolyvisorError):
         log.debug("failed", exc_info=error)
-        return _tell(error.as_dict(), _lines(error), status_of(error), as_json=as_json)
+        return status_of(error), error.as_dict(), _lines(error)
     if isinstance(error, click.ClickException):
         message = _usage_message(error)
         lines = [message]
         if isinstance(error, click.UsageError) and error.ctx is not None:
             lines.append(f"hint: '{error.ctx.command_path} --help' explains the command")
         status = Status.USAGE if isinstance(error, click.UsageError) else Status.FAILED
-        return _tell({"code": "usage", "message": message}, lines, status, as_json=as_json)
+        return status, {"code": "usage", "message": message}, lines
     if isinstance(error, KeyboardInterrupt | click.Abort):
-        return Status.INTERRUPTED
+        return Status.INTERRUPTED, {}, []
     if isinstance(error, BrokenPipeError):
         silence(sys.stdout)
-        return Status.PIPE_CLOSED
+        return Status.PIPE_CLOSED, {}, []
     if isinstance(error, OSError):
         message = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
-        return _tell({"code": "host", "message": message}, [message], Status.FAILED, as_json=as_json)
+        return Status.FAILED, {"code": "host", "message": message}, [message]
     log.debug("failed", exc_info=error)
     message = f"polyvisor has a defect: {type(error).__name__}: {error}"
     hint = "hint: run it again with -d debug before the command to see where"
-    return _tell({"code": "defect", "message": message}, [message, hint], Status.DEFECT, as_json=as_json)
+    return Status.DEFECT, {"code": "defect", "message": message}, [message, hint]
 
 
 def _usage_message(error: click.ClickException) -> str:
@@ -117,7 +127,7 @@ def _lines(error: errors.PolyvisorError) -> list[str]:
     return lines
 
 
-def _tell(facts: dict[str, Any], lines: list[str], status: Status, *, as_json: bool) -> int:
+def _tell(facts: dict[str, Any], lines: list[str], status: Status, *, as_json: bool, color: bool | None) -> None:
     if as_json:
         import json
 
@@ -125,10 +135,9 @@ def _tell(facts: dict[str, Any], lines: list[str], status: Status, *, as_json: b
     else:
         text = "\n".join([click.style("error:", fg="red", bold=True) + " " + lines[0], *lines[1:]])
     try:
-        click.echo(text, err=True)
+        click.echo(text, err=True, color=color)
     except OSError:  # nobody can be told; the status still tells
         silence(sys.stderr)
-    return status
 
 
 def settle() -> None:

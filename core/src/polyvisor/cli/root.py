@@ -65,12 +65,14 @@ class Root(click.Group):
                 status = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
                 if sys.stdout is not None:
                     sys.stdout.flush()
-            except _Passed as passed:
-                status = failure.report(passed.error, as_json=False)
             except (Exception, KeyboardInterrupt) as error:
                 # asked of the words themselves, for what failed may be the reading of them
-                as_json = "--json" in (sys.argv[1:] if args is None else args)
-                status = failure.report(error, as_json=as_json)
+                words = sys.argv[1:] if args is None else args
+                status = failure.report(
+                    error.error if isinstance(error, _Passed) else error,
+                    as_json="--json" in words,
+                    color=False if "--no-color" in words or os.environ.get("NO_COLOR") else None,
+                )
         failure.settle()
         sys.exit(status or 0)
 
