@@ -235,3 +235,40 @@ def test_files_of_a_guest_are_its_owners_alone(connection, tmp_path):
     for path in (tmp_path / "qemu").rglob("*"):
         if not path.is_symlink():
             assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_reboot_presses_the_button_and_boots_again(uri, tmp_path, connection):
+    program = f"import polyvisor, sys\npolyvisor.open({uri!r}).domain('demo').reboot()"
+    domain = connection.define(boot_sector())
+    domain.start()
+    with domain.open_console(replay=1000) as stream:
+        read_until(stream, b"ready")
+        subprocess.run([sys.executable, "-c", program], check=True)  # by a manager that does not stay
+        read_until(stream, b"bye")
+        read_until(stream, b"ready")
+    assert until(lambda: state(domain) == (DomainState.RUNNING, "unpaused"))
+    assert len(qemus(tmp_path)) == 1
+    domain.shutdown()
+    assert until(lambda: state(domain) == (DomainState.SHUT_OFF, "shutdown"))
+
+
+def test_a_reboot_whose_helper_was_killed_is_finished_at_the_next_open(uri, connection, monkeypatch, tmp_path):
+    from polyvisor_qemu import process, rebooting
+
+    domain = connection.define(boot_sector())
+    domain.start()
+    ready(domain)
+    with open(tmp_path / "helper.log", "wb") as log:
+        helper = process.spawn(["/bin/sleep", "60"], log=log.fileno())
+    monkeypatch.setattr(rebooting, "_start_helper", lambda *arguments: helper)
+    domain.reboot()
+    assert until(lambda: state(domain) == (DomainState.PAUSED, "shutting down"))
+    with polyvisor.open(uri):
+        assert state(domain) == (DomainState.PAUSED, "shutting down"), "a living helper is not interfered with"
+    helper.stop(grace=0, patience=5)
+    with domain.open_console() as stream:
+        with polyvisor.open(uri):
+            assert state(domain) == (DomainState.RUNNING, "unpaused")
+        read_until(stream, b"ready")
+    domain.shutdown()
+    assert until(lambda: state(domain)[0] is DomainState.SHUT_OFF)

@@ -116,5 +116,5 @@ def test_an_emulator_that_fails_is_quoted(tmp_path):
 
 
 def test_a_missing_emulator_says_what_to_do(tmp_path):
-    with pytest.raises(UnsupportedConfiguration, match="no emulator at /nowhere.*<emulator>"):
+    with pytest.raises(UnsupportedConfiguration, match=r"no emulator at /nowhere.*<emulator>"):
         Answers(tmp_path / "cache").emulator("/nowhere/qemu")

@@ -277,6 +277,12 @@ class QemuDriver:
         lifecycle.shutdown(session, domain, modes)
 
     @hookimpl
+    def reboot(self, session: QemuSession, domain: DomainRef, *, modes: Sequence[ShutdownMode]) -> None:
+        from polyvisor_qemu import rebooting
+
+        rebooting.request(session, domain, modes)
+
+    @hookimpl
     def reset(self, session: QemuSession, domain: DomainRef) -> None:
         from polyvisor_qemu import lifecycle
 

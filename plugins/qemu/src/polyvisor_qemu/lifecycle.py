@@ -310,7 +310,7 @@ def resume(session: QemuSession, domain: DomainRef) -> None:
     with guests.conversation(session, domain) as (found, monitor):
         if found.state.state is DomainState.PM_SUSPENDED:
             raise InvalidState(f"{domain} sleeps (pmsuspended); wake it", target=str(domain), driver="qemu")
-        if found.state.state is DomainState.CRASHED:
+        if found.state.state is DomainState.CRASHED or found.state.reason == "shutting down":
             monitor.pipeline(("system_reset", None), ("cont", None))
         elif found.state.state is not DomainState.RUNNING:
             monitor.execute("cont")
@@ -323,20 +323,29 @@ def reset(session: QemuSession, domain: DomainRef) -> None:
 
 
 def shutdown(session: QemuSession, domain: DomainRef, modes: Sequence[ShutdownMode]) -> None:
-    """Ask the guest to shut itself down: by its ACPI power button, the one way there is yet."""
-    others = [str(mode) for mode in modes if mode != "acpi"]
-    if modes and len(others) == len(modes):
+    """Ask the guest to shut itself down, by its power button."""
+    power_button_only(modes, "shut down")
+    with guests.conversation(session, domain) as (found, monitor):
+        refuse_paused(domain, found)
+        monitor.execute("system_powerdown")
+
+
+def power_button_only(modes: Sequence[ShutdownMode], what: str) -> None:
+    """Raise UnsupportedOption unless the ACPI power button, the one way there is yet, is among the ``modes``."""
+    if modes and "acpi" not in modes:
         raise UnsupportedOption(
-            f"the qemu driver cannot shut a guest down by {' or '.join(others)} yet",
+            f"the qemu driver cannot {what} a guest by {' or '.join(map(str, modes))} yet",
             driver="qemu",
             hint="use mode acpi, or none",
         )
-    with guests.conversation(session, domain) as (found, monitor):
-        if found.state.state is DomainState.PAUSED:
-            raise InvalidState(
-                f"{domain} is paused and cannot react to its power button",
-                target=str(domain),
-                driver="qemu",
-                hint="resume it first, or destroy it",
-            )
-        monitor.execute("system_powerdown")
+
+
+def refuse_paused(domain: DomainRef, found: guests.Look) -> None:
+    """Raise InvalidState for a guest whose vCPUs stand still: it cannot react to its power button."""
+    if found.state.state is DomainState.PAUSED:
+        raise InvalidState(
+            f"{domain} is paused and cannot react to its power button",
+            target=str(domain),
+            driver="qemu",
+            hint="resume it first, or destroy it",
+        )

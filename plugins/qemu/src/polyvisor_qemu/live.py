@@ -49,7 +49,14 @@ def _nameable(device: Any) -> bool:
 
 def status(running: Domain) -> dict[str, Any]:
     """What the status record says of the guest from the first moment on."""
-    return {"name": running.name, "id": running.id, "type": str(running.type.value), **summary(running)}
+    action = str(running.on_poweroff or "destroy")
+    return {
+        "name": running.name,
+        "id": running.id,
+        "type": str(running.type.value),
+        "on_poweroff": action,
+        **summary(running),
+    }
 
 
 def document(running: Domain) -> bytes:

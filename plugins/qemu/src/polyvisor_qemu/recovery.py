@@ -28,7 +28,8 @@ def recover(session: QemuSession) -> None:
 
 
 def _abandoned(session: QemuSession, uuid: UUID, status: dict[str, Any]) -> bool:
-    return status["phase"] == guests.STARTING or _ownerless(status) or not alive(session.files(uuid).alive)
+    unfinished = status["phase"] == guests.STARTING or "rebooting" in status or _ownerless(status)
+    return unfinished or not alive(session.files(uuid).alive)
 
 
 def _ownerless(status: dict[str, Any]) -> bool:
@@ -45,6 +46,8 @@ def _put_right(session: QemuSession, uuid: UUID) -> None:
                 from polyvisor_qemu import lifecycle
 
                 lifecycle.stop(session, found, graceful=False)
+            elif found.alive and found.status is not None and "rebooting" in found.status:
+                _finish_reboot(session, found)
     except Busy:
         log.debug("guest %s is being worked on by another process", uuid)
     except PolyvisorError as error:
@@ -66,3 +69,10 @@ def _lock(session: QemuSession, uuid: UUID) -> Iterator[None]:
                 raise
             held.enter_context(session.store.lock(uuid, timeout=_INSTANT))
         yield
+
+
+def _finish_reboot(session: QemuSession, found: guests.Look) -> None:
+    from polyvisor_qemu import rebooting
+
+    if found.status is not None and rebooting.left_over(found.status):
+        rebooting.finish(session, found)
