@@ -5,22 +5,42 @@ Importing this package imports none of them; :func:`root` loads the one that is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from polyvisor.errors import InvalidArgument, InvalidDocument
 
 if TYPE_CHECKING:
     from polyvisor.documents import Element
 
+Document = TypeVar("Document", bound="Element")
+
 KINDS: dict[str, str] = {
     "domain": "polyvisor.model.domain:Domain",
     "capability": "polyvisor.model.capabilities:Capabilities",
     "domaincaps": "polyvisor.model.domaincaps:DomainCapabilities",
+    "interface": "polyvisor.model.interface:HostInterface",
+    "network": "polyvisor.model.network:Network",
+    "networkport": "polyvisor.model.networkport:NetworkPort",
+    "nwfilter": "polyvisor.model.nwfilter:NetworkFilter",
+    "nwfilterbinding": "polyvisor.model.nwfilterbinding:FilterBinding",
+    "secret": "polyvisor.model.secret:Secret",
 }
 """Kind of document -> where its class is. A kind is also the name of its schema files."""
 
+
+FINISHERS: dict[str, str] = {
+    "device": "polyvisor.model.device",
+    "domain": "polyvisor.model.domain.completion",
+    "interface": "polyvisor.model.interface",
+    "network": "polyvisor.model.network.completion",
+    "networkport": "polyvisor.model.networkport",
+    "nwfilter": "polyvisor.model.nwfilter.completion",
+    "nwfilterbinding": "polyvisor.model.nwfilterbinding",
+    "secret": "polyvisor.model.secret",
+}
+"""Kind of document -> the module whose ``complete`` and ``check`` (either may be missing) it goes through."""
 
 FAMILIES: dict[str, str] = {
     "device": "polyvisor.model.device:classes",
@@ -86,3 +106,23 @@ def format(document: Element, *, live: bool = True, secure: bool = False, pretty
     from polyvisor.documents import write
 
     return write(document, live=live, secure=secure, pretty=pretty)
+
+
+def complete(kind: str, document: Document) -> Document:
+    """Fill in, in place, what a document of a kind implies on every hypervisor; returns it."""
+    _finisher(kind, "complete")(document)
+    return document
+
+
+def check(kind: str, document: Element) -> None:
+    """Raise InvalidDocument for what no grammar can see: values of a (completed) document that contradict others."""
+    _finisher(kind, "check")(document)
+
+
+def _finisher(kind: str, name: str) -> Callable[[Any], object]:
+    module = FINISHERS.get(kind)
+    return getattr(import_module(module), name, _nothing_to_do) if module else _nothing_to_do
+
+
+def _nothing_to_do(document: Element) -> None:
+    """For kinds of document that imply nothing, or cannot contradict themselves."""

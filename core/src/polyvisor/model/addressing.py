@@ -1,0 +1,48 @@
+"""Addresses of the network as documents spell them: IPv4 and IPv6 in canonical form, MACs, prefixes, names of hosts.
+
+Nothing is resolved and nothing is looked up: these are texts. Arithmetic on them is :mod:`ipaddress`'s.
+"""
+
+from __future__ import annotations
+
+from polyvisor.documents import datatypes as dt
+
+
+def canonical(address: str) -> str:
+    """An IP address as ``inet_ntop(3)`` writes it: ``2001:DB8:0::1`` is ``2001:db8::1``."""
+    if ":" not in address:
+        return address
+    from socket import AF_INET6, inet_ntop, inet_pton
+
+    return inet_ntop(AF_INET6, inet_pton(AF_INET6, address))
+
+
+def two_digits(mac: str) -> str:
+    """A MAC address in lower case with two digits for each octet: ``1:2:3:a:b:C`` is ``01:02:03:0a:0b:0c``."""
+    return ":".join(octet.zfill(2) for octet in mac.lower().split(":"))
+
+
+def is_multicast(mac: str) -> bool:
+    """Whether a MAC address is that of a group, which no interface can have."""
+    return bool(int(mac.partition(":")[0], 16) & 1)
+
+
+IPV4 = dt.IPV4
+IPV6 = dt.Datatype("IPv6 address", pattern=dt.IPV6.pattern, describe=dt.IPV6.describe, parse=canonical)
+IP = dt.either(IPV4, IPV6, name="IP address")
+PREFIX = dt.number("prefix length", 0, 128)
+MAC_AS_WRITTEN = dt.Datatype("MAC address", pattern=dt.MAC.pattern, describe=dt.MAC.describe)
+HOST_NAME = dt.Datatype(
+    "DNS name", pattern=r"[a-zA-Z0-9.\-]+", describe="a DNS name: letters, digits, hyphens and dots"
+)
+DEVICE_NAME = dt.Datatype(
+    "name of a network device",
+    pattern=r"[a-zA-Z0-9_.\-\\:/]+",
+    describe="the name of a network device: letters, digits and _ . - : / \\",
+)
+NEW_DEVICE_NAME = dt.Datatype(
+    "name of a network device, or a pattern of one",
+    pattern=r"[a-zA-Z0-9_.\-\\:/%]+",
+    describe="the name of a network device such as virbr0, or virbr%d to have a number chosen",
+)
+MTU = dt.number("MTU", 0, 65535, base="unsignedShort")

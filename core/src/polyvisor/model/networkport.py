@@ -1,0 +1,143 @@
+"""The network port document: where the interface of a guest is plugged into a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Literal
+
+from polyvisor.documents import Element, attribute, child, element, value, variant
+from polyvisor.documents import datatypes as dt
+from polyvisor.model.addressing import DEVICE_NAME, is_multicast
+from polyvisor.model.contradictions import Contradiction, refuse
+from polyvisor.model.network import MacTableManager
+from polyvisor.model.pci import PciFunction
+from polyvisor.model.switching import (
+    PortBandwidth,
+    VirtualPort,
+    Vlan,
+    bandwidth_contradictions,
+    vlan_contradictions,
+)
+
+
+@element("owner")
+class PortOwner(Element):
+    """The guest that the port belongs to."""
+
+    name: str = value(dt.NONEMPTY, required=True)
+    uuid: str = value(dt.UUID, required=True)
+
+
+@element("mac")
+class PortMac(Element):
+    """The hardware address that the guest has at the port."""
+
+    address: str = attribute(dt.MAC, required=True)
+
+
+@element("rxfilters")
+class ReceiveFilters(Element):
+    """Whether the host follows the guest in which packets it wants to receive."""
+
+    trust_guest: bool = attribute(dt.BOOL, name="trustGuest", required=True)
+
+
+@element("port")
+class PortIsolation(Element):
+    """Whether the port is kept from the other isolated ports of its bridge."""
+
+    isolated: bool | None = attribute(dt.BOOL)
+
+
+class PlugType(StrEnum):
+    """What a port is plugged into."""
+
+    NETWORK = "network"
+    BRIDGE = "bridge"
+    DIRECT = "direct"
+    HOSTDEV = "hostdev-pci"
+
+
+@element("plug", by="type")
+class Plug(Element):
+    """What the port is plugged into."""
+
+    type: PlugType = attribute(required=True)
+
+
+class _BridgePlug(Plug):
+    bridge: str = attribute(DEVICE_NAME, required=True)
+    mac_table_manager: MacTableManager | None = attribute(name="macTableManager")
+
+
+@variant("network")
+class NetworkPlug(_BridgePlug):
+    """The bridge of a network that is managed together with its bridge."""
+
+
+@variant("bridge")
+class BridgePlug(_BridgePlug):
+    """A bridge of the host."""
+
+
+@variant("direct")
+class DirectPlug(Plug):
+    """A macvtap device on an interface of the host."""
+
+    dev: str = attribute(DEVICE_NAME, required=True)
+    mode: Literal["vepa", "private", "bridge", "passthrough"] = attribute(required=True)
+
+
+@element("driver")
+class PlugDriver(Element):
+    """The driver that hands the function to the guest."""
+
+    name: Literal["kvm", "vfio", "xen"] = attribute(required=True)
+
+
+@variant("hostdev-pci")
+class HostdevPlug(Plug):
+    """A PCI function of the host; ``managed``: taken from its driver and given back by the hypervisor's driver."""
+
+    managed: bool | None = attribute(dt.BOOL)
+    driver: PlugDriver | None = child()
+    address: PciFunction = child(required=True)
+
+
+@element("networkport", kind="networkport")
+class NetworkPort(Element):
+    """A port of a network. Without ``plug`` the network has yet to choose one."""
+
+    uuid: str = value(dt.UUID, required=True)
+    owner: PortOwner = child(required=True)
+    group: str | None = value(DEVICE_NAME, doc="The port group of the network.")
+    mac: PortMac = child(required=True)
+    virtualport: VirtualPort | None = child()
+    bandwidth: PortBandwidth | None = child()
+    vlan: Vlan | None = child()
+    port: PortIsolation | None = child()
+    rxfilters: ReceiveFilters | None = child()
+    plug: Plug | None = child()
+
+
+def complete(port: NetworkPort) -> NetworkPort:
+    """Fill in, in place, what the document implies; returns ``port``."""
+    if port.vlan is not None:
+        port.vlan.fill()
+    if isinstance(port.plug, HostdevPlug):
+        port.plug.address.fill()
+        port.plug.managed = bool(port.plug.managed)
+    return port
+
+
+def check(port: NetworkPort) -> None:
+    """Raise InvalidDocument, with a fault for each contradiction, unless the document agrees with itself."""
+    refuse(port, f"network port {port.uuid}", _contradictions(port))
+
+
+def _contradictions(port: NetworkPort) -> Iterator[Contradiction]:
+    if is_multicast(port.mac.address):
+        yield Contradiction(port.mac, f"{port.mac.address} is the address of a group, not of an interface", "address")
+    yield from vlan_contradictions(port.vlan)
+    yield from bandwidth_contradictions(port.bandwidth, floor=True)

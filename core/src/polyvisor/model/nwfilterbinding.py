@@ -1,0 +1,55 @@
+"""The network filter binding document: a filter at work on the port of a guest."""
+
+from __future__ import annotations
+
+from polyvisor.documents import Element, attribute, child, element, value
+from polyvisor.documents import datatypes as dt
+from polyvisor.model.nwfilter import FilterReference
+
+
+@element("owner")
+class BindingOwner(Element):
+    """The guest that the port belongs to."""
+
+    name: str = value(dt.NONEMPTY, required=True)
+    uuid: str = value(dt.UUID, required=True)
+
+
+@element("portdev")
+class PortDevice(Element):
+    """The host's end of the guest's interface: ``vnet0``."""
+
+    name: str = attribute(dt.NONEMPTY, required=True)
+
+
+@element("linkdev")
+class LinkDevice(Element):
+    """The device of the host that a macvtap port is stacked on."""
+
+    name: str = attribute(dt.NONEMPTY, required=True)
+
+
+@element("mac")
+class BindingMac(Element):
+    """The hardware address that the guest has at the port."""
+
+    address: str = attribute(dt.MAC, required=True)
+
+
+@element("filterbinding", kind="nwfilterbinding")
+class FilterBinding(Element):
+    """A filter bound to a port."""
+
+    owner: BindingOwner = child(required=True)
+    portdev: PortDevice = child(required=True)
+    linkdev: LinkDevice | None = child()
+    mac: BindingMac = child(required=True)
+    filterref: FilterReference = child(required=True)
+
+
+def complete(binding: FilterBinding) -> FilterBinding:
+    """Bring the document, in place, into the order in which it is written. Returns ``binding``.
+
+    The parameters that a filter gets unasked (MAC, IP) are added when it is put to work, not here."""
+    binding.filterref.sort()
+    return binding
