@@ -22,6 +22,7 @@ from polyvisor.host.records import CpuTimes
 from polyvisor.host.sysinfo import parse_dmidecode, parse_processors
 from polyvisor.model.capabilities import Capabilities
 from polyvisor.model.domain.completion import check, complete
+from polyvisor.model.network import dnsmasq
 from polyvisor.plugins import Plugins
 from polyvisor.uri import parse_uri
 
@@ -30,7 +31,7 @@ from polyvisor.uri import parse_uri
 def _contributed() -> tuple[type[Element], ...]:
     """Element classes that the installed drivers bring to documents."""
     plugins = Plugins()
-    classes: list[type[Element]] = []
+    classes: list[type[Element]] = list(dnsmasq.CONTRIBUTIONS)
     for entry in plugins.drivers():
         try:
             driver = plugins.driver(entry.schemes[0])
@@ -59,6 +60,40 @@ def genericxml2xml(case: Any) -> dict[str, str]:
     except InvalidDocument:
         return {"rejected": "parse"}
     return {"xml": model.format(domain, live=case.params["active"], secure=True)}
+
+
+def networkxml2xml(case: Any) -> dict[str, str]:
+    return _finished("network", case)
+
+
+def nwfilterxml2xml(case: Any) -> dict[str, str]:
+    return _finished("nwfilter", case)
+
+
+def nwfilterbinding(case: Any) -> dict[str, str]:
+    return _finished("nwfilterbinding", case)
+
+
+def networkport(case: Any) -> dict[str, str]:
+    return _finished("networkport", case)
+
+
+def interfacexml2xml(case: Any) -> dict[str, str]:
+    return _finished("interface", case)
+
+
+def secretxml2xml(case: Any) -> dict[str, str]:
+    return _finished("secret", case)
+
+
+def _finished(kind: str, case: Any) -> dict[str, str]:
+    """A document read, completed, checked and written."""
+    try:
+        document = model.parse(kind, case.bytes(), contributions=_contributed())
+        model.check(kind, model.complete(kind, document))
+    except InvalidDocument as error:
+        return {"rejected": "parse", "why": str(error)}
+    return {"xml": model.format(document, live=not case.params.get("inactive"), secure=True)}
 
 
 def viruri(case: Any) -> dict[str, Any]:
