@@ -313,6 +313,14 @@ def test_a_snapshot_from_words_is_printed_as_asked(run):
     assert run("snapshot-create-as", "test", "--diskspec", "vda,colour=red", "--print-xml").status == 2
 
 
+def test_a_list_can_ask_for_snapshots_and_checkpoints(run):
+    assert run("list", "--name", "--without-snapshot", "--without-checkpoint").out == "test\n"
+    assert run("list", "--name", "--with-snapshot").out == ""
+    run("snapshot-create-as", "test", "s1")
+    assert run("list", "--name", "--with-snapshot").out == "test\n"
+    assert run("list", "--name", "--with-snapshot", "--with-checkpoint").out == ""
+
+
 def test_checkpoints_follow_one_another(run):
     run("checkpoint-create-as", "test", "c1")
     run("checkpoint-create-as", "test", "c2")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from polyvisor.cli.command import command
@@ -32,6 +33,10 @@ _STATES = {
 @flag("no-autostart", "Only domains that do not start with the host.")
 @flag("with-managed-save", "Only domains with a managed save image.")
 @flag("without-managed-save", "Only domains without a managed save image.")
+@flag("with-snapshot", "Only domains with snapshots.")
+@flag("without-snapshot", "Only domains without snapshots.")
+@flag("with-checkpoint", "Only domains with checkpoints.")
+@flag("without-checkpoint", "Only domains without checkpoints.")
 @flag("state-running", "Only running domains.")
 @flag("state-paused", "Only paused domains.")
 @flag("state-shutoff", "Only domains that are shut off.")
@@ -88,8 +93,22 @@ def _chosen_rows(shell: Shell, title: bool, managed_save: bool, chosen: dict[str
         states=states or None,
         columns=columns,
     )
-    saved = either(chosen["with_managed_save"], chosen["without_managed_save"])
-    return [row for row in rows if saved is None or bool(row.managed_save) is saved]
+    return [row for row in rows if all(test(shell, row) is wanted for test, wanted in _wanted(chosen))]
+
+
+_Test = Callable[["Shell", DomainRow], bool]
+_HAS: dict[str, _Test] = {
+    "managed_save": lambda shell, row: bool(row.managed_save),
+    "snapshot": lambda shell, row: bool(shell.handle(row.ref).list_snapshots()),
+    "checkpoint": lambda shell, row: bool(shell.handle(row.ref).list_checkpoints()),
+}
+"""What ``--with-...`` and ``--without-...`` ask of each domain; the latter two by an operation for each."""
+
+
+def _wanted(chosen: dict[str, bool]) -> list[tuple[_Test, bool]]:
+    """Tests that each row must answer in the way that the options want."""
+    pairs = [(test, either(chosen[f"with_{what}"], chosen[f"without_{what}"])) for what, test in _HAS.items()]
+    return [(test, wanted) for test, wanted in pairs if wanted is not None]
 
 
 def _active(chosen: dict[str, bool]) -> bool | None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from polyvisor.config import Configuration
     from polyvisor.objects.connection import Connection
     from polyvisor.objects.domain import Domain
+    from polyvisor.operations.records import DomainRef
     from polyvisor.services.jobs import Job
 
 
@@ -90,6 +91,12 @@ class Shell:
     def domain(self, text: str) -> Domain:
         """The domain that ``text`` means: its id, UUID or name."""
         return self.connection.lookup(text)
+
+    def handle(self, ref: DomainRef) -> Domain:
+        """The domain of a row in a table."""
+        from polyvisor.objects.domain import Domain
+
+        return Domain(self.connection, ref)
 
     def close(self) -> None:
         """Close the connection if one was opened."""
