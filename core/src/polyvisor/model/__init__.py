@@ -44,6 +44,7 @@ FINISHERS: dict[str, str] = {
 
 FAMILIES: dict[str, str] = {
     "device": "polyvisor.model.device:classes",
+    "cpu-baseline": "polyvisor.model.cpu:baseline_classes",
 }
 """Kind of document that has several root elements -> the function that returns their classes."""
 

@@ -63,4 +63,13 @@ class Documents:
         self._plugins.contribute(self._driver, "check_domain", session=session, config=made)
         return made
 
-    _finishers: dict[str, Callable[[Documents, Session, Any], Any]] = {"domain": _finish_domain}
+    def _finish_device(self, session: Session, device: Any) -> Any:
+        from polyvisor.model.device import check, complete
+
+        check(complete(device))
+        return device
+
+    _finishers: dict[str, Callable[[Documents, Session, Any], Any]] = {
+        "domain": _finish_domain,
+        "device": _finish_device,
+    }

@@ -1,0 +1,67 @@
+"""CPUs on their own: what a host has or a guest wants, to compare and to find a common denominator of."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from polyvisor.documents import Element, attribute, child, children, element, value
+from polyvisor.documents import datatypes as dt
+from polyvisor.model.capabilities import ARCHITECTURE, Counter, CpuSignature, Microcode, PageSize
+from polyvisor.model.domain.cpu import Cpu
+
+REGISTER = dt.hexadecimal(8)
+SUBLEAF = dt.hexadecimal(8, width=2)
+MSR_INDEX = dt.hexadecimal(8, width=0)
+
+
+@element("cpu", kind="cpu")
+class CpuDescription(Cpu):
+    """A CPU as a host describes its own (``arch``, no policies) or as a guest asks for it (``mode`` or ``match``)."""
+
+    arch: str | None = value(ARCHITECTURE)
+    microcode: Microcode | None = child()
+    signature: CpuSignature | None = child()
+    counter: Counter | None = child()
+    pages: list[PageSize] = children("pages")
+
+
+@element("cpuTest")
+class CpuDescriptions(Element):
+    """Several CPUs in one document."""
+
+    cpus: list[CpuDescription] = children("cpu", min=1)
+
+
+@element("cpuid")
+class CpuidLeaf(Element):
+    """What the CPUID instruction returns for a leaf (``eax_in``) and subleaf (``ecx_in``)."""
+
+    eax_in: int = attribute(REGISTER, required=True)
+    ecx_in: int | None = attribute(SUBLEAF)
+    eax: int = attribute(REGISTER, required=True)
+    ebx: int = attribute(REGISTER, required=True)
+    ecx: int = attribute(REGISTER, required=True)
+    edx: int = attribute(REGISTER, required=True)
+
+
+@element("msr")
+class ModelSpecificRegister(Element):
+    """The value of a model-specific register: ``edx`` is its upper half, ``eax`` its lower."""
+
+    index: int = attribute(MSR_INDEX, required=True)
+    eax: int = attribute(REGISTER, required=True)
+    edx: int = attribute(REGISTER, required=True)
+
+
+@element("cpudata")
+class CpuData(Element):
+    """What the CPU itself says, before anybody gave it a model's name."""
+
+    arch: Literal["x86"] = attribute(required=True)
+    leaves: list[CpuidLeaf] = children("cpuid")
+    registers: list[ModelSpecificRegister] = children("msr")
+
+
+def baseline_classes() -> tuple[type[Element], ...]:
+    """What the input to a baseline may be: a CPU, several, or what a CPU says of itself."""
+    return (CpuDescription, CpuDescriptions, CpuData)
