@@ -68,6 +68,9 @@ progress appear on terminals only; `NO_COLOR` or `--no-color` turn colours off.
 - `list --state-running --state-shutoff` shows both kinds.
 - A command that does not know what it was given says which word it meant and what is close to it.
 - No interactive shell, and one command at a time; use a shell's own loops.
+- Not here yet: commands about networks, storage, secrets, interfaces and filters; `lxc-enter-namespace`;
+  `undefine --storage` and its kin (`undefine` never touches a disk); `migrate --timeout` and `--tunnelled`. `migrate`
+  always lets the source's hypervisor lead, as virsh does with `--p2p` or `--direct`.
 - `set-user-password` asks for the password if it is left out: a command line is for everybody to see.
 - `console` works without a terminal, too; `start --console` and `create --console` miss none of the first output.
 """

@@ -72,6 +72,8 @@ READING = [
     "domif-getlink test aa:bb:cc:dd:ee:ff",
     "domifstat test aa:bb:cc:dd:ee:ff",
     "cpu-stats test",
+    "cpu-stats test --total",
+    "blockcopy test vda /copy --format qcow2 --print-xml",
     "perf test",
     "blockjob test vda",
     "snapshot-list test",
@@ -268,6 +270,19 @@ def test_a_medium_is_changed_and_ejected(run, device):
     assert run("change-media", "test", "sdc", "--insert", "/c.iso", "--config").status == 0
     assert run("change-media", "test", "sdc", "--insert", "/d.iso", "--config").status == 1
     assert run("change-media", "test", "vda", "/d.iso").status == 2
+
+
+def test_a_memory_device_is_changed_by_what_it_is_asked_for(run, device):
+    memory = (
+        "<memory model='virtio-mem'><target><size unit='KiB'>1048576</size><node>0</node><block unit='KiB'>2048</block>"
+        "<requested unit='KiB'>524288</requested></target></memory>"
+    )
+    assert run("update-memory-device", "test", "--requested-size", "1G", "--print-xml").status == 5
+    attached = run("attach-device", "test", device(memory), "--config")
+    if attached.status:
+        pytest.skip(f"no memory device here: {attached.err}")
+    shown = run("update-memory-device", "test", "--config", "--requested-size", "1G", "--print-xml")
+    assert '<requested unit="KiB">1048576</requested>' in shown.out.replace("'", '"')
 
 
 def test_snapshots_form_a_tree(run):

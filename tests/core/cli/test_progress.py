@@ -10,7 +10,7 @@ import pytest
 
 from polyvisor.cli import progress
 from polyvisor.cli.progress import describe, follow
-from polyvisor.errors import InvalidState
+from polyvisor.errors import InvalidState, OperationCancelled
 from polyvisor.operations.jobs import Progress
 
 
@@ -88,6 +88,18 @@ def test_an_interrupt_cancels_the_work_and_waits_for_that(interrupted):
     with pytest.raises(KeyboardInterrupt):
         follow("Save", work)
     assert ended.is_set()
+
+
+def test_work_that_takes_too_long_is_cancelled():
+    def work(job):
+        def steps():
+            assert job.wait(20)
+            job.check()
+
+        return job.run(steps)
+
+    with pytest.raises(OperationCancelled):
+        follow("Pull", work, timeout=0.01)
 
 
 def test_an_interrupt_that_comes_too_late_does_not_lose_the_result(interrupted):

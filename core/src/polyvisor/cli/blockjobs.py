@@ -8,13 +8,16 @@ import click
 
 from polyvisor.cli.command import command
 from polyvisor.cli.failure import UsageFault
-from polyvisor.cli.parameters import data, domain, flag, read_file
+from polyvisor.cli.parameters import data, domain, exclusive, flag, read_file
 from polyvisor.cli.tuning import size_bytes
 
 if TYPE_CHECKING:
     from polyvisor.cli.shell import Shell
 
 disk = data("path", help="Target or source of the disk.")
+timeout = click.option(
+    "--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Cancel it after so long; waits."
+)
 verbose = flag("verbose", "For virsh's sake: a terminal always sees the progress.")
 wait = flag("wait", "Return when the work is done, not when it has begun.")
 
@@ -42,6 +45,7 @@ in_bytes = click.option("--bytes", is_flag=True, is_eager=True, help="A number o
 @click.option("--base", metavar="PATH", help="Image that stays below; default: none does.")
 @flag("keep-relative", "Keep the path to the base relative.")
 @wait
+@timeout
 @verbose
 def blockpull(
     shell: Shell,
@@ -52,15 +56,18 @@ def blockpull(
     base: str | None,
     keep_relative: bool,
     wait: bool,
+    timeout: float | None,
     verbose: bool,
 ) -> None:
     """Copies what the backing images hold into the active one."""
+    waits = wait or timeout is not None
     found = shell.domain(domain)
     shell.follow(
         "Block Pull",
-        lambda job: found.block_pull(path, base=base, bandwidth=bandwidth, relative=keep_relative, wait=wait, job=job),
+        lambda job: found.block_pull(path, base=base, bandwidth=bandwidth, relative=keep_relative, wait=waits, job=job),
+        timeout,
     )
-    shell.done("Pull complete" if wait else "Block Pull started")
+    shell.done("Pull complete" if waits else "Block Pull started")
 
 
 @command("blockcommit")
@@ -75,7 +82,9 @@ def blockpull(
 @flag("delete", "Remove the files that are no longer needed.")
 @flag("keep-relative", "Keep paths to backing images relative.")
 @flag("pivot", "Move the guest to the base when the active image is committed.")
+@flag("keep-overlay", "Stay on the active image when it is committed.")
 @wait
+@timeout
 @verbose
 def blockcommit(
     shell: Shell,
@@ -84,26 +93,33 @@ def blockcommit(
     bytes: bool,
     active: bool,
     pivot: bool,
+    keep_overlay: bool,
     keep_relative: bool,
     wait: bool,
+    timeout: float | None,
     verbose: bool,
     **options: Any,
 ) -> None:
     """Writes what upper images hold into a lower one and drops them from the chain."""
+    exclusive("pivot", "keep-overlay")
+    waits = wait or pivot or keep_overlay or timeout is not None
     found = shell.domain(domain)
     shell.follow(
         "Block Commit",
         lambda job: found.block_commit(
             path,
-            active=active or pivot,
+            active=active or pivot or keep_overlay,
             pivot=pivot,
             relative=keep_relative,
-            wait=wait or pivot,
+            wait=waits,
             job=job,
             **options,
         ),
+        timeout,
     )
-    done = "Successfully pivoted" if pivot else "Commit complete" if wait else "Block Commit started"
+    if keep_overlay:
+        found.abort_block_job(path)
+    done = "Successfully pivoted" if pivot else "Commit complete" if waits else "Block Commit started"
     shell.done(done)
 
 
@@ -123,8 +139,10 @@ def blockcommit(
 @click.option("--granularity", type=size_bytes, default="0", metavar="SIZE", help="Smallest piece to copy.")
 @click.option("--buf-size", type=size_bytes, default="0", metavar="SIZE", help="Most data on its way.")
 @flag("pivot", "Move the guest to the copy when it has caught up.")
+@flag("print-xml", "Print the XML of the copy and do nothing.")
 @flag("finish", "Stay on the old image when the copy has caught up; it is then a backup.")
 @wait
+@timeout
 @verbose
 def blockcopy(
     shell: Shell,
@@ -137,18 +155,23 @@ def blockcopy(
     bytes: bool,
     transient_job: bool,
     buf_size: int,
+    print_xml: bool,
     pivot: bool,
     finish: bool,
     wait: bool,
+    timeout: float | None,
     verbose: bool,
     **options: Any,
 ) -> None:
     """The copy follows the guest's writes until it is pivoted to or finished; see blockjob."""
-    if pivot and finish:
-        raise UsageFault("Options --pivot and --finish are mutually exclusive")
+    exclusive("pivot", "finish")
     if (dest is None) == (xml is None):
         raise UsageFault("exactly one of <dest> and --xml")
-    destination = read_file(xml) if xml is not None else _destination(dest or "", format, blockdev)
+    destination = read_file(xml).decode() if xml is not None else _destination(dest or "", format, blockdev)
+    if print_xml:
+        shell.data({"xml": destination}, destination)
+        return
+    waits = wait or pivot or finish or timeout is not None
     found = shell.domain(domain)
     shell.follow(
         "Block Copy",
@@ -158,15 +181,16 @@ def blockcopy(
             transient=transient_job,
             buffer_size=buf_size,
             pivot=pivot,
-            wait=wait or pivot or finish,
+            wait=waits,
             job=job,
             **options,
         ),
+        timeout,
     )
     if finish:
         found.abort_block_job(path)
     done = "Successfully pivoted" if pivot else "Successfully copied" if finish else "Block Copy started"
-    shell.done("Now in mirroring phase" if wait and not (pivot or finish) else done)
+    shell.done("Now in mirroring phase" if waits and not (pivot or finish) else done)
 
 
 def _destination(dest: str, format: str | None, blockdev: bool) -> str:

@@ -8,8 +8,8 @@ import click
 
 from polyvisor.cli.command import command
 from polyvisor.cli.failure import UsageFault
-from polyvisor.cli.inventory import device_xml, find_disk, find_interface
-from polyvisor.cli.parameters import affects, data, domain, flag, read_file, texts, xml_file
+from polyvisor.cli.inventory import device_xml, find_disk, find_interface, find_memory, set_requested
+from polyvisor.cli.parameters import affects, data, domain, flag, read_file, size_kib, texts, xml_file
 from polyvisor.operations.records import Affect
 
 if TYPE_CHECKING:
@@ -248,3 +248,33 @@ def change_media(
         return
     found.update_device(device_xml(disk), affect=affect, force=force)
     shell.done("Successfully ejected media." if eject else "Successfully inserted media.")
+
+
+@command("update-memory-device")
+@domain()
+@click.option("--alias", metavar="ALIAS", help="Alias of the memory device, if there are several.")
+@click.option(
+    "--node", type=click.IntRange(min=0), metavar="N", help="Its NUMA cell in the guest, if there are several."
+)
+@click.option("--requested-size", type=size_kib, metavar="SIZE", help="How large it shall be.")
+@print_xml
+@affects()
+def update_memory_device(
+    shell: Shell,
+    domain: str,
+    alias: str | None,
+    node: int | None,
+    requested_size: int | None,
+    print_xml: bool,
+    affect: Affect,
+) -> None:
+    """For memory devices that grow and shrink, such as virtio-mem."""
+    found = shell.domain(domain)
+    device = find_memory(found, alias, node, inactive=affect is Affect.CONFIG)
+    if requested_size is not None:
+        set_requested(device, requested_size)
+    if print_xml:
+        shell.data({"xml": device_xml(device)}, device_xml(device))
+        return
+    found.update_device(device_xml(device), affect=affect)
+    shell.done("Device updated successfully")

@@ -78,6 +78,31 @@ def find_interface(found: Domain, name: str | None, *, type: str | None = None, 
     return fitting[0]
 
 
+def find_memory(found: Domain, alias: str | None, cell: int | None, *, inactive: bool = False) -> Node:
+    """The memory device with that alias or in that NUMA cell, or the only one. Raises NoSuchDevice."""
+    fitting = []
+    for node in device_nodes(found, "memory", inactive=inactive):
+        named = node.find("alias")
+        if alias is not None and (named is None or named.get("name") != alias):
+            continue
+        if cell is None or (node.findtext("target/node") or "").strip() == str(cell):
+            fitting.append(node)
+    if not fitting:
+        raise NoSuchDevice(f"domain {found.name!r} has no such memory device")
+    if len(fitting) > 1:
+        raise InvalidArgument(f"domain {found.name!r} has several such memory devices", hint="name one by --alias")
+    return fitting[0]
+
+
+def set_requested(node: Node, kib: int) -> None:
+    """Ask a memory device for ``kib`` KiB. Raises InvalidArgument for one that cannot change."""
+    requested = node.find("target/requested")
+    if requested is None:
+        raise InvalidArgument("the memory device has no requested size: it cannot grow or shrink")
+    requested.set("unit", "KiB")
+    requested.text = str(kib)
+
+
 def mac_of(node: Node) -> str | None:
     """MAC address of an interface, in lower case."""
     mac = node.find("mac")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,17 +18,26 @@ PAUSE = 0.1
 """Seconds between two looks at the work; also how late its end is noticed at most."""
 
 
-def follow(label: str, work: Callable[[Job[Any]], Any], *, visible: bool = True) -> Any:
+def follow(label: str, work: Callable[[Job[Any]], Any], *, timeout: float | None = None, visible: bool = True) -> Any:
     """Call ``work`` with a job, in a thread, and return its result; progress goes to a terminal, if there is one.
 
     A first interrupt asks the job to stop and waits for that: KeyboardInterrupt once it has, or the result if it
-    was too late. A second one gives up waiting."""
+    was too late. A second one gives up waiting. After ``timeout`` seconds the job is asked to stop as well; that it
+    did is OperationCancelled."""
     job: Job[Any] = Job(label)
     watched: Job[Any] = Job(label)
     draws = visible and sys.stderr is not None and sys.stderr.isatty()
+    deadline = None if timeout is None else time.monotonic() + timeout
+
+    def look() -> None:
+        if deadline is not None and time.monotonic() >= deadline:
+            job.cancel()
+        if draws:
+            _draw(f"{label}: {describe(job.current)}")
+
     watched.start(lambda: work(job))
     try:
-        _wait(watched, lambda: _draw(f"{label}: {describe(job.current)}") if draws else None)
+        _wait(watched, look)
     except KeyboardInterrupt:
         job.cancel()
         _wait(watched, lambda: _draw(f"{label}: stopping ...") if draws else None)

@@ -145,11 +145,12 @@ class Shell:
 
     # -- long work ------------------------------------------------------------------------------------------
 
-    def follow(self, label: str, work: Callable[[Job[Any]], Any]) -> Any:
-        """Do ``work``, handing it a job whose progress a terminal shows; an interrupt cancels it."""
+    def follow(self, label: str, work: Callable[[Job[Any]], Any], timeout: float | None = None) -> Any:
+        """Do ``work``, handing it a job whose progress a terminal shows; an interrupt cancels it, and so do
+        ``timeout`` seconds."""
         from polyvisor.cli.progress import follow
 
-        return follow(label, work, visible=not self.quiet and not self.json)
+        return follow(label, work, timeout=timeout, visible=not self.quiet and not self.json)
 
 
 def ask(names: tuple[str, ...], prompt: str) -> dict[str, str]:

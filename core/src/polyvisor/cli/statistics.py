@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from polyvisor.cli.command import command
 from polyvisor.cli.output import plain, settings, yes
 from polyvisor.cli.parameters import affects, complete_domain, data, domain, flag, texts
@@ -172,11 +174,17 @@ def domblkerror(shell: Shell, domain: str) -> None:
 @command("cpu-stats")
 @domain()
 @flag("total", "Only all CPUs together.")
-def cpu_stats(shell: Shell, domain: str, total: bool) -> None:
+@click.option("--start", type=click.IntRange(min=0), metavar="N", help="From this CPU on; without the total.")
+@click.option("--count", type=click.IntRange(min=1), metavar="N", help="So many CPUs; without the total.")
+def cpu_stats(shell: Shell, domain: str, total: bool, start: int | None, count: int | None) -> None:
     """CPU time the domain took, on each CPU of the host and in all."""
     stats = shell.domain(domain).cpu_stats()
-    uses = [] if total else [(f"CPU{cpu}", use) for cpu, use in sorted(stats.cpus.items())]
-    shell.data(stats, "\n".join(_use(name, use) for name, use in [*uses, ("Total", stats.total)]))
+    first = start or 0
+    chosen = [cpu for cpu in sorted(stats.cpus) if cpu >= first and (count is None or cpu < first + count)]
+    uses = [] if total else [(f"CPU{cpu}", stats.cpus[cpu]) for cpu in chosen]
+    if total or (start is None and count is None):
+        uses.append(("Total", stats.total))
+    shell.data(stats, "\n".join(_use(name, use) for name, use in uses))
 
 
 def _use(name: str, use: Any) -> str:

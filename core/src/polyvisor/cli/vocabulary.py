@@ -65,6 +65,9 @@ SECTIONS: dict[str, dict[str, dict[str, str]]] = {
         "jobs": {
             "domjobinfo": "show the job at work on a domain",
             "domjobabort": "end the job at work on a domain",
+        },
+        "migration": {
+            "migrate": "move a domain to another host",
             "migrate-setmaxdowntime": "set how long a domain may stand still when it migrates",
             "migrate-getmaxdowntime": "show how long a domain may stand still when it migrates",
             "migrate-setspeed": "set how fast a domain may migrate",
@@ -82,6 +85,7 @@ SECTIONS: dict[str, dict[str, dict[str, str]]] = {
             "detach-device-alias": "take out a device by its alias",
             "detach-disk": "take out a disk",
             "detach-interface": "take out a network interface",
+            "update-memory-device": "change a memory device",
             "update-device": "change a device from an XML file",
             "change-media": "change the medium of a CD or floppy drive",
             "domif-setlink": "plug in or pull out a network interface's cable",
