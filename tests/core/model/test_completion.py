@@ -187,6 +187,51 @@ def test_sockets_connect_unless_they_are_bound():
     assert tcp.protocol.type == "raw"
 
 
+def test_a_virtio_console_leaves_the_serial_port_the_first_console():
+    found = completed(
+        devices="<serial type='pty'><target port='0'/></serial><console type='pty'><target type='virtio'/></console>"
+    )
+    assert [(each.target.type, each.target.port) for each in found.devices.consoles] == [("serial", 0), ("virtio", 1)]
+
+
+def test_a_cpu_model_is_matched_exactly():
+    found = completed(
+        "<cpu><model>Skylake-Server</model><topology sockets='1' cores='2' threads='1'/><feature name='vmx'/></cpu>"
+    )
+    assert (found.cpu.mode, found.cpu.match, found.cpu.model.fallback) == ("custom", "exact", "allow")
+    assert found.cpu.features[0].policy == "require"
+    assert (found.cpu.topology.dies, found.cpu.topology.clusters, found.cpu.topology.cpus) == (1, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("written", "canonical"),
+    [("0-2,^1", "0,2"), ("3,1,2", "1-3"), ("0,1,2,4,6,7", "0-2,4,6-7"), ("5", "5"), ("3-1", "3-1")],
+)
+def test_sets_of_cpus_are_ranges_in_order(written, canonical):
+    assert completed(f"<vcpu cpuset='{written}'>1</vcpu>").vcpu.cpuset == canonical
+
+
+def test_servers_listen_on_their_well_known_port():
+    xml = "<disk type='network'><source protocol='{}' name='n'><host name='h'/></source><target dev='vd{}'/></disk>"
+    found = completed(devices="".join(xml.format(name, letter) for name, letter in (("nbd", "a"), ("rbd", "b"))))
+    nbd, rbd = (disk.source.hosts[0].port for disk in found.devices.disks)
+    assert (nbd, rbd) == (10809, None)
+
+
+def test_host_devices_are_not_managed_unless_asked_for():
+    xml = "<hostdev type='pci'><source><address bus='1' slot='0'/></source></hostdev>"
+    assert completed(devices=xml).devices.hostdevs[0].managed is False
+
+
+def test_spice_without_a_port_is_handed_its_connections():
+    (bare,) = completed(devices="<graphics type='spice' autoport='no'/>").devices.graphics
+    assert (bare.autoport, bare.port, bare.listens[0].type) == (None, None, "none")
+    (automatic,) = completed(devices="<graphics type='spice' port='-1'/>").devices.graphics
+    assert (automatic.autoport, automatic.port, automatic.listens[0].type) == (True, None, "address")
+    (fixed,) = completed(devices="<graphics type='spice' tlsPort='5901'/>").devices.graphics
+    assert (fixed.autoport, fixed.tls_port) == (False, 5901)
+
+
 def test_a_graphics_server_listens_somewhere():
     (plain,) = completed(devices="<graphics type='vnc'/>").devices.graphics
     assert (plain.port, plain.autoport, [listen.type for listen in plain.listens]) == (-1, True, ["address"])

@@ -44,7 +44,7 @@ DISK_TARGET = dt.Datatype(
     describe="a bus prefix and a letter, such as vda, sda or hdc",
 )
 LOADPARM = dt.Datatype(
-    "loadparm", pattern=r"[a-zA-Z0-9. ]{1,8}", describe="up to eight letters, digits, dots or blanks"
+    "loadparm", pattern=r"[a-zA-Z0-9. ]{1,8}", parse=str.upper, describe="up to eight letters, digits, dots or blanks"
 )
 WWN = dt.Datatype("world wide name", pattern="(0x)?[0-9a-fA-F]{16}", describe="16 hexadecimal digits")
 SCSI_NAME = dt.Datatype("SCSI target", pattern="naa\\.[0-9a-fA-F]{16}", describe="naa. and 16 hexadecimal digits")

@@ -75,8 +75,13 @@ class KeptLabel(DeviceLabel):
 class ImpliedLabel(DeviceLabel):
     """A label of their own, or the guest's; ``labelskip`` says that the storage takes none."""
 
-    labelskip: bool | None = attribute(dt.BOOL, volatile=True)
+    labelskip: bool | None = attribute(dt.BOOL)
     label: str | None = value(dt.STRING)
+
+    @property
+    def runtime_only(self) -> bool:
+        """Whether it only notes that the storage took no label."""
+        return bool(self.labelskip)
 
 
 @element("secret", rules=(OneOf("uuid", "usage"),))
