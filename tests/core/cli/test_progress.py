@@ -10,6 +10,7 @@ import pytest
 
 from polyvisor.cli import progress
 from polyvisor.cli.progress import describe, follow
+from polyvisor.cli.shell import Shell
 from polyvisor.errors import InvalidState, OperationCancelled
 from polyvisor.operations.jobs import Progress
 
@@ -88,6 +89,20 @@ def test_an_interrupt_cancels_the_work_and_waits_for_that(interrupted):
     with pytest.raises(KeyboardInterrupt):
         follow("Save", work)
     assert ended.is_set()
+
+
+def test_a_second_interrupt_does_not_wait_for_work_that_will_not_stop(monkeypatch):
+    def interrupt(watched, look):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(progress, "_wait", interrupt)
+    release = threading.Event()
+    shell = Shell()
+    shell._connection = object()  # closing this would fail
+    with pytest.raises(KeyboardInterrupt):
+        shell.follow("Save", lambda job: release.wait(20))
+    shell.close()
+    release.set()
 
 
 def test_work_that_takes_too_long_is_cancelled():

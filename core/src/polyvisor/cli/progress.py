@@ -18,11 +18,15 @@ PAUSE = 0.1
 """Seconds between two looks at the work; also how late its end is noticed at most."""
 
 
+class Abandoned(KeyboardInterrupt):
+    """The work was interrupted and is not waited for; it may still be going on in its thread."""
+
+
 def follow(label: str, work: Callable[[Job[Any]], Any], *, timeout: float | None = None, visible: bool = True) -> Any:
     """Call ``work`` with a job, in a thread, and return its result; progress goes to a terminal, if there is one.
 
     A first interrupt asks the job to stop and waits for that: KeyboardInterrupt once it has, or the result if it
-    was too late. A second one gives up waiting. After ``timeout`` seconds the job is asked to stop as well; that it
+    was too late. A second one gives up waiting: Abandoned. After ``timeout`` seconds the job is asked to stop as well; that it
     did is OperationCancelled."""
     job: Job[Any] = Job(label)
     watched: Job[Any] = Job(label)
@@ -40,11 +44,13 @@ def follow(label: str, work: Callable[[Job[Any]], Any], *, timeout: float | None
         _wait(watched, look)
     except KeyboardInterrupt:
         job.cancel()
-        _wait(watched, lambda: _draw(f"{label}: stopping ...") if draws else None)
         try:
+            _wait(watched, lambda: _draw(f"{label}: stopping ...") if draws else None)
             return watched.result()
         except OperationCancelled:
             raise KeyboardInterrupt from None
+        except KeyboardInterrupt:
+            raise Abandoned from None
     finally:
         if draws:
             _draw("")

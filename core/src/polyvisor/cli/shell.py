@@ -148,9 +148,16 @@ class Shell:
     def follow(self, label: str, work: Callable[[Job[Any]], Any], timeout: float | None = None) -> Any:
         """Do ``work``, handing it a job whose progress a terminal shows; an interrupt cancels it, and so do
         ``timeout`` seconds."""
-        from polyvisor.cli.progress import follow
+        from polyvisor.cli.progress import Abandoned, follow
 
-        return follow(label, work, timeout=timeout, visible=not self.quiet and not self.json)
+        try:
+            return follow(label, work, timeout=timeout, visible=not self.quiet and not self.json)
+        except Abandoned:
+            self._connection = None  # closing it would wait for the work after all
+            raise
+        except KeyboardInterrupt:
+            self.note(f"{label} cancelled")
+            raise
 
 
 def ask(names: tuple[str, ...], prompt: str) -> dict[str, str]:
