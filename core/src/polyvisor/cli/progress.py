@@ -26,8 +26,8 @@ def follow(label: str, work: Callable[[Job[Any]], Any], *, timeout: float | None
     """Call ``work`` with a job, in a thread, and return its result; progress goes to a terminal, if there is one.
 
     A first interrupt asks the job to stop and waits for that: KeyboardInterrupt once it has, or the result if it
-    was too late. A second one gives up waiting: Abandoned. After ``timeout`` seconds the job is asked to stop as well; that it
-    did is OperationCancelled."""
+    was too late. A second one gives up waiting: Abandoned. After ``timeout`` seconds the job is asked to stop as
+    well, and OperationCancelled says that it did."""
     job: Job[Any] = Job(label)
     watched: Job[Any] = Job(label)
     draws = visible and sys.stderr is not None and sys.stderr.isatty()
