@@ -12,7 +12,7 @@ from typing import Any
 from polyvisor import model
 from polyvisor.documents import Element
 from polyvisor.documents import diagnose as faults_of
-from polyvisor.errors import InvalidArgument, InvalidDocument, InvalidURI, PluginError
+from polyvisor.errors import AlreadyExists, InvalidArgument, InvalidDocument, InvalidURI, NotFound, PluginError
 from polyvisor.host import Host
 from polyvisor.host.cpuinfo import parse_cpuinfo
 from polyvisor.host.cputimes import parse_cpu_times
@@ -23,6 +23,7 @@ from polyvisor.host.sysinfo import parse_dmidecode, parse_processors
 from polyvisor.model.capabilities import Capabilities
 from polyvisor.model.domain.completion import check, complete
 from polyvisor.model.network import dnsmasq
+from polyvisor.model.network.update import update
 from polyvisor.plugins import Plugins
 from polyvisor.uri import parse_uri
 
@@ -64,6 +65,16 @@ def genericxml2xml(case: Any) -> dict[str, str]:
 
 def networkxml2xml(case: Any) -> dict[str, str]:
     return _finished("network", case)
+
+
+def networkxml2xmlupdate(case: Any) -> dict[str, str]:
+    command, section = (case.params[name].replace("_", "-") for name in ("command", "section"))
+    network = model.parse("network", case.bytes(case.params["base"]))
+    try:
+        changed = update(network, command, section, case.read(), parent_index=case.params["parent_index"])
+    except (AlreadyExists, InvalidArgument, InvalidDocument, NotFound) as error:
+        return {"rejected": "build", "why": str(error)}
+    return {"xml": model.format(changed)}
 
 
 def nwfilterxml2xml(case: Any) -> dict[str, str]:
@@ -153,3 +164,7 @@ def sysinfo(case: Any) -> dict[str, str]:
         reader = arch[case.params["reader"]]
         found = parse_processors(texts.get("cpuinfo", ""), texts.get("sysinfo", ""), reader)
     return {"xml": model.format(found)}
+
+
+def nodedevxml2xml(case: Any) -> dict[str, str]:
+    return _finished("nodedev", case)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from polyvisor.errors import InvalidArgument
@@ -44,8 +43,10 @@ class Documents:
                     f"a {kind} document is expected as text or as a model object, not {type(document).__name__}"
                 )
             config = self._written_and_read(kind, document)
-        finish = self._finishers.get(kind)
-        return finish(self, session, config) if finish else config
+        if kind == "domain":
+            return self._finish_domain(session, config)
+        model.check(kind, model.complete(kind, config))
+        return config
 
     def _written_and_read(self, kind: str, document: Element) -> Any:
         """Objects built in code pass the same gate as text."""
@@ -62,14 +63,3 @@ class Documents:
         check(made)
         self._plugins.contribute(self._driver, "check_domain", session=session, config=made)
         return made
-
-    def _finish_device(self, session: Session, device: Any) -> Any:
-        from polyvisor.model.device import check, complete
-
-        check(complete(device))
-        return device
-
-    _finishers: dict[str, Callable[[Documents, Session, Any], Any]] = {
-        "domain": _finish_domain,
-        "device": _finish_device,
-    }
