@@ -28,7 +28,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from polyvisor.errors import ConfigurationError
 
@@ -88,8 +88,7 @@ class Configuration:
 # -- what the files may hold ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """A key of the configuration file: its type in words, the test of a value, and what it does."""
 
     type: str

@@ -12,14 +12,12 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 _METADATA = {".dist-info": "METADATA", ".egg-info": "PKG-INFO"}
 
 
-@dataclass(frozen=True)
-class EntryPoint:
+class EntryPoint(NamedTuple):
     """One line of a distribution's entry points, not yet imported."""
 
     name: str
