@@ -77,3 +77,11 @@ def test_a_hundred_faults_are_all_told():
     )
     assert len(error.faults) == 100
     assert error.faults[99].path == "/domain/devices/disk[100]/@typ"
+
+
+def test_an_element_astray_is_one_fault():
+    xml = b"<domain type='kvm'>\n<memory>1024</memory>\n<os>\n<type>hvm</type><name>web</name></os></domain>"
+    (fault,) = refuse(xml).faults
+    assert str(fault) == (
+        "line 4: /domain: <name> is missing from <domain>; it stands in <os>, where it is not allowed"
+    )

@@ -7,7 +7,7 @@ missing ``<target>`` beside a misspelt ``<traget>``, the contents of an element 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -40,7 +40,23 @@ def explain(tree: _Element, root: type[Element], contributions: Iterable[type[El
         walk.root(tree)
     except _Enough:
         pass
-    return walk.faults
+    return list(_strays_joined(walk))
+
+
+def _strays_joined(walk: _Walk) -> Iterator[Fault]:
+    """The faults, with an element missing here and standing there told as one."""
+    joined: dict[int, Fault | None] = {}
+    for tag, missing in walk.missing.items():
+        astray = walk.astray.get(tag, [])
+        if len(missing) == len(astray) == 1:
+            (home,), (stray,) = missing, astray
+            stands = stray.path.split("/")[-2].partition("[")[0]
+            message = f"{home.message}; it stands in <{stands}>, where it is not allowed"
+            joined[id(stray)] = Fault(home.path, stray.line, message, found=tag, expected=home.expected)
+            joined[id(home)] = None
+    for fault in walk.faults:
+        if (told := joined.get(id(fault), fault)) is not None:
+            yield told
 
 
 class _Walk:
@@ -49,6 +65,8 @@ class _Walk:
         self.extensions: Extensions = extension_table(root, contributions)
         self.places = Places(root, contributions)
         self.faults: list[Fault] = []
+        self.missing: dict[str, list[Fault]] = {}
+        self.astray: dict[str, list[Fault]] = {}
 
     def report(
         self, node: _Element, message: str, *, at: str = "", expected: Iterable[str] = (), **more: str | None
@@ -294,6 +312,7 @@ class _ElementWalk:
             homes = " or ".join(f"<{parent}>" for parent in parents)
             message = f"<{tag}> belongs in {homes}, not in <{here}>"
             self.walk.report(child, message, found=tag, expected=_few([f"<{local(name)}>" for name in allowed], None))
+            self.walk.astray.setdefault(tag, []).append(self.walk.faults[-1])
             return
         if near is not None:
             self.guessed.add(near)
@@ -338,6 +357,8 @@ class _ElementWalk:
             names = " or ".join(f"<{local(tag)}>" for tag in self.tags(bound))
             often = f" ({bound.minimum} are needed)" if bound.minimum > 1 else ""
             self.walk.report(self.node, f"{names} is missing from <{local(self.node.tag)}>{often}", expected=(names,))
+            for tag in self.tags(bound):
+                self.walk.missing.setdefault(local(tag), []).append(self.walk.faults[-1])
 
     def tags(self, bound: Bound) -> list[str]:
         return [target.tag for target in targets(bound, self.seen)] or list(bound.tags)
@@ -392,6 +413,7 @@ def simple(walk: _Walk, node: _Element, bound: Bound) -> None:
         parents = walk.places.belongs(child)
         homes = f"; it belongs in {_or([f'<{parent}>' for parent in parents])}" if parents else ""
         walk.report(child, f"<{local(child.tag)}> is not allowed in <{tag}>{homes}", found=local(child.tag))
+        walk.astray.setdefault(local(child.tag), []).append(walk.faults[-1])
     if bound.kind == f.FLAG or bound.datatype is None:
         stray_text(walk, node)
         return
