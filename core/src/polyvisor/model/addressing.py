@@ -22,16 +22,14 @@ def two_digits(mac: str) -> str:
     return ":".join(octet.zfill(2) for octet in mac.lower().split(":"))
 
 
-def is_multicast(mac: str) -> bool:
-    """Whether a MAC address is that of a group, which no interface can have."""
-    return bool(int(mac.partition(":")[0], 16) & 1)
-
-
 IPV4 = dt.IPV4
 IPV6 = dt.Datatype("IPv6 address", pattern=dt.IPV6.pattern, describe=dt.IPV6.describe, parse=canonical)
 IP = dt.either(IPV4, IPV6, name="IP address")
 PREFIX = dt.number("prefix length", 0, 128)
-MAC_AS_WRITTEN = dt.Datatype("MAC address", pattern=dt.MAC.pattern, describe=dt.MAC.describe)
+_UNICAST = "[0-9a-fA-F][02468aAcCeE](:[0-9a-fA-F]{2}){5}"
+_UNICAST_WORDS = "the MAC address of an interface, not of a group, such as 52:54:00:12:34:56"
+UNICAST_MAC = dt.Datatype("unicast MAC address", pattern=_UNICAST, parse=str.lower, describe=_UNICAST_WORDS)
+UNICAST_MAC_AS_WRITTEN = dt.Datatype("unicast MAC address", pattern=_UNICAST, describe=_UNICAST_WORDS)
 HOST_NAME = dt.Datatype(
     "DNS name", pattern=r"[a-zA-Z0-9.\-]+", describe="a DNS name: letters, digits, hyphens and dots"
 )

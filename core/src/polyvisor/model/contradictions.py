@@ -25,9 +25,13 @@ def refuse(document: Element, what: str, found: Iterable[Contradiction]) -> None
     """Raise InvalidDocument, with a fault for each contradiction, when there is one.
 
     ``what`` names the document as a person would: ``network 'lab'``."""
-    faults = [_fault(document, contradiction) for contradiction in found]
-    if faults:
+    if faults := faults_of(document, found):
         raise InvalidDocument(f"the document of {what} contradicts itself", faults=faults)
+
+
+def faults_of(document: Element, found: Iterable[Contradiction]) -> list[Fault]:
+    """Contradictions as faults, each at its place in the document."""
+    return [_fault(document, contradiction) for contradiction in found]
 
 
 def repeated(items: Iterable[tuple[Key, Found]]) -> Iterator[tuple[Key, Found]]:

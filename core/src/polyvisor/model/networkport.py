@@ -8,7 +8,7 @@ from typing import Literal
 
 from polyvisor.documents import Element, attribute, child, element, value, variant
 from polyvisor.documents import datatypes as dt
-from polyvisor.model.addressing import DEVICE_NAME, is_multicast
+from polyvisor.model.addressing import DEVICE_NAME, UNICAST_MAC
 from polyvisor.model.contradictions import Contradiction, refuse
 from polyvisor.model.network import MacTableManager
 from polyvisor.model.pci import PciFunction
@@ -17,6 +17,7 @@ from polyvisor.model.switching import (
     VirtualPort,
     Vlan,
     bandwidth_contradictions,
+    tidy_port,
     vlan_contradictions,
 )
 
@@ -33,7 +34,7 @@ class PortOwner(Element):
 class PortMac(Element):
     """The hardware address that the guest has at the port."""
 
-    address: str = attribute(dt.MAC, required=True)
+    address: str = attribute(UNICAST_MAC, required=True)
 
 
 @element("rxfilters")
@@ -125,6 +126,7 @@ def complete(port: NetworkPort) -> NetworkPort:
     """Fill in, in place, what the document implies; returns ``port``."""
     if port.vlan is not None:
         port.vlan.fill()
+    tidy_port(port.virtualport)
     if isinstance(port.plug, HostdevPlug):
         port.plug.address.fill()
         port.plug.managed = bool(port.plug.managed)
@@ -137,7 +139,5 @@ def check(port: NetworkPort) -> None:
 
 
 def _contradictions(port: NetworkPort) -> Iterator[Contradiction]:
-    if is_multicast(port.mac.address):
-        yield Contradiction(port.mac, f"{port.mac.address} is the address of a group, not of an interface", "address")
     yield from vlan_contradictions(port.vlan)
     yield from bandwidth_contradictions(port.bandwidth, floor=True)

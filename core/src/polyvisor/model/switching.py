@@ -74,7 +74,7 @@ class OpenVSwitchParameters(Element):
 class MidonetParameters(Element):
     """What MidoNet knows the port by."""
 
-    interfaceid: str | None = attribute(dt.UUID)
+    interfaceid: str = attribute(dt.UUID, required=True)
 
 
 @element("parameters")
@@ -129,6 +129,17 @@ class UntypedPort(VirtualPort):
     """Parameters only; the type is said by what this is merged with."""
 
     parameters: UntypedParameters | None = child()
+
+
+def tidy_port(port: VirtualPort | None) -> None:
+    """Drop parameters of a port that say nothing."""
+    if not isinstance(port, VepaPort | PortExtenderPort | OpenVSwitchPort | UntypedPort) or port.parameters is None:
+        return
+    parameters = port.parameters
+    if not isinstance(parameters, VepaParameters):
+        parameters.profileid = parameters.profileid or None
+    if all(getattr(parameters, field.attr) is None for field in type(parameters).fields()):
+        port.parameters = None
 
 
 def port_contradictions(port: VirtualPort | None) -> Iterator[Contradiction]:

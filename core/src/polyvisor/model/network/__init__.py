@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from polyvisor.documents import Element, Verbatim, attribute, child, children, element, extensions, raw, value
 from polyvisor.documents import datatypes as dt
-from polyvisor.model.addressing import DEVICE_NAME, HOST_NAME, MTU, NEW_DEVICE_NAME
+from polyvisor.model.addressing import DEVICE_NAME, HOST_NAME, MTU, NEW_DEVICE_NAME, UNICAST_MAC
 from polyvisor.model.network.dns import Dns, DnsForwarder, DnsHost, DnsService, DnsText
 from polyvisor.model.network.forward import (
     Forward,
@@ -58,7 +58,7 @@ class NetworkMtu(Element):
 class NetworkMac(Element):
     """The hardware address of the bridge."""
 
-    address: str = attribute(dt.MAC, required=True)
+    address: str = attribute(UNICAST_MAC, required=True)
 
 
 @element("domain")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from polyvisor.model.network import Bridge, Forward, ForwardInterface, ForwardMode, Lease, LeaseUnit, Network, PortGroup
 from polyvisor.model.network.consistency import check
-from polyvisor.model.switching import Bandwidth
+from polyvisor.model.switching import Bandwidth, tidy_port
 
 __all__ = ["check", "complete"]
 
@@ -36,7 +36,7 @@ def _forward(network: Network) -> None:
     for address in forward.addresses:
         address.fill()
     forward.managed = bool(forward.managed) if forward.mode == ForwardMode.HOSTDEV else None
-    if forward.nat is not None and not _says_something(forward.nat):
+    if forward.nat is not None and forward.mode == ForwardMode.NAT and not _says_something(forward.nat):
         forward.nat = None
     if forward.driver is not None and not _says_something(forward.driver):
         forward.driver = None
@@ -97,6 +97,7 @@ def _switching(network: Network) -> None:
         if settings.vlan is not None:
             settings.vlan.fill()
         settings.bandwidth = _limits(settings.bandwidth)
+        tidy_port(settings.virtualport)
     if network.port is not None and network.port.isolated is None:
         network.port = None
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from polyvisor.model.addressing import is_multicast
 from polyvisor.model.contradictions import Contradiction, refuse, repeated
 from polyvisor.model.network import Network, PortGroup
 from polyvisor.model.network.forward import Forward, ForwardMode
@@ -72,12 +71,6 @@ def _bridge(network: Network) -> Iterator[Contradiction]:
         yield Contradiction(network.mtu, f"the MTU is the host's affair with forward mode {mode}")
     if bridge is not None and bridge.name and network.forward is not None and network.forward.interfaces:
         yield Contradiction(bridge, "there is a bridge or there are interfaces to forward to, not both", "name")
-
-
-def _mac(network: Network) -> Iterator[Contradiction]:
-    if network.mac is not None and is_multicast(network.mac.address):
-        message = f"{network.mac.address} is the address of a group, not of a bridge"
-        yield Contradiction(network.mac, message, "address")
 
 
 def _switching(network: Network) -> Iterator[Contradiction]:
@@ -215,8 +208,6 @@ def _host(host: DhcpHost, version: int) -> Iterator[Contradiction]:
         yield Contradiction(host, "an IPv6 host is known by its id or name; neither is said")
     if version == 6 and host.mac is not None:
         yield Contradiction(host, "an IPv6 host is known by its id, not by its mac", "mac")
-    elif host.mac is not None and is_multicast(host.mac):
-        yield Contradiction(host, f"{host.mac} is the address of a group, not of a host", "mac")
     if host.name is not None and not host.name[:1].isalnum():
         yield Contradiction(host, f"the host name {host.name!r} does not begin with a letter or digit", "name")
 
@@ -259,7 +250,6 @@ def _is_address(text: str) -> bool:
 _RULES: tuple[Callable[[Network], Iterator[Contradiction]], ...] = (
     _name,
     _bridge,
-    _mac,
     _forward,
     _nat,
     _dns,

@@ -7,7 +7,7 @@ from typing import Literal
 
 from polyvisor.documents import Element, OneOf, attribute, child, children, element
 from polyvisor.documents import datatypes as dt
-from polyvisor.model.addressing import HOST_NAME, IP, IPV4, MAC_AS_WRITTEN, PREFIX
+from polyvisor.model.addressing import HOST_NAME, IP, IPV4, PREFIX, UNICAST_MAC_AS_WRITTEN
 
 DUID = dt.Datatype(
     "DHCPv6 unique identifier",
@@ -53,11 +53,11 @@ class DhcpRange(Element):
     lease: Lease | None = child()
 
 
-@element("host")
+@element("host", rules=(OneOf(("mac", "id", "name"), required=True),))
 class DhcpHost(Element):
     """The address that one guest gets. It is known by its ``mac`` (IPv4), ``id`` (IPv6) or ``name``."""
 
-    mac: str | None = attribute(MAC_AS_WRITTEN)
+    mac: str | None = attribute(UNICAST_MAC_AS_WRITTEN)
     id: str | None = attribute(DUID)
     name: str | None = attribute(dt.STRING)
     ip: str = attribute(IP, required=True)
