@@ -106,11 +106,11 @@ class Shell:
 
     # -- what it prints -------------------------------------------------------------------------------------
 
-    def print(self, text: str = "", *, newline: bool = True) -> None:
+    def print(self, text: str = "") -> None:
         """Write ``text`` to standard output."""
         if sys.stdout is None:
             raise OSError("standard output is closed")
-        click.echo(text, nl=newline)
+        click.echo(text)
 
     def note(self, text: str) -> None:
         """Write ``text`` to standard error, unless quiet: progress and remarks, never data."""
