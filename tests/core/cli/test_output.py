@@ -16,7 +16,7 @@ REF = DomainRef("web", UUID(int=1), 3)
 
 def test_columns_are_as_wide_as_their_widest_cell():
     text = table(("Id", "Name"), [("1", "a"), ("1000", "long name")])
-    assert text == " Id     Name\n--------------------\n 1      a\n 1000   long name"
+    assert text == " Id     Name\n-------------------\n 1      a\n 1000   long name"
 
 
 def test_wide_and_combining_characters_count_as_the_terminal_shows_them():
@@ -25,7 +25,7 @@ def test_wide_and_combining_characters_count_as_the_terminal_shows_them():
 
 
 def test_an_empty_table_has_heads_or_nothing():
-    assert table(("Id", "Name"), []) == " Id   Name\n-----------"
+    assert table(("Id", "Name"), []) == " Id   Name\n------------"
     assert table(("Id", "Name"), [], heading=False) == ""
 
 
@@ -39,7 +39,7 @@ def test_a_name_cannot_move_the_cursor(text, shown):
 
 
 def test_listings_put_values_in_one_column():
-    assert listing({"Id": 1, "Long name": "x"}) == "Id:           1\nLong name:    x"
+    assert listing({"Id": 1, "Long name": "x"}) == "Id:          1\nLong name:   x"
     assert listing({"Id": ""}, margin=15) == "Id:"
     assert settings({"a": True, "quite_a_long_name": 3}) == "a              : yes\nquite_a_long_name: 3"
 
