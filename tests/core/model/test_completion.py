@@ -218,6 +218,16 @@ def test_servers_listen_on_their_well_known_port():
     assert (nbd, rbd) == (10809, None)
 
 
+def test_a_shared_directory_passes_permissions_through():
+    found = completed(
+        devices="<filesystem type='mount'><source dir='/srv'/><target dir='tag'/></filesystem>"
+        "<filesystem type='ram'><source usage='1' units='MiB'/><target dir='/tmp'/></filesystem>"
+    )
+    mount, ram = found.devices.filesystems
+    assert mount.accessmode == ram.accessmode == "passthrough"
+    assert (ram.source.usage, ram.source.units) == (1024, "KiB")
+
+
 def test_host_devices_are_not_managed_unless_asked_for():
     xml = "<hostdev type='pci'><source><address bus='1' slot='0'/></source></hostdev>"
     assert completed(devices=xml).devices.hostdevs[0].managed is False

@@ -35,6 +35,7 @@ from polyvisor.model.domain.devices.controller import (
     VirtioSerialController,
 )
 from polyvisor.model.domain.devices.disk import Disk, DiskBus, DiskDevice, bus_of_target, target_index
+from polyvisor.model.domain.devices.filesystem import Filesystem, RamExport
 from polyvisor.model.domain.devices.graphics import (
     AddressListen,
     Graphics,
@@ -52,6 +53,7 @@ from polyvisor.model.domain.devices.redirection import PassthroughSmartcard
 from polyvisor.model.domain.devices.rng import EgdBackend, Rng
 from polyvisor.model.domain.devices.storage import NetworkProtocol, NetworkSource, StorageHost
 from polyvisor.model.domain.devices.video import Video, VideoModel, VideoType
+from polyvisor.units import scaled
 
 MAC_PREFIX = "52:54:00"
 """The first half of every generated hardware address: locally administered, as QEMU and libvirt use it."""
@@ -112,6 +114,13 @@ def _storage_ports(source: NetworkSource) -> None:
     for host in hosts:
         if host.port is None and host.transport in (None, "tcp") and host.name is not None:
             host.port = PORT_OF_PROTOCOL.get(source.protocol)
+
+
+def _filesystem(filesystem: Filesystem) -> None:
+    filesystem.accessmode = filesystem.accessmode or "passthrough"
+    source = filesystem.source
+    if isinstance(source, RamExport):
+        source.usage, source.units = scaled(source.usage, source.units or "KiB").kib, "KiB"
 
 
 def _hostdev(hostdev: Hostdev) -> None:
@@ -208,6 +217,7 @@ def _video(video: Video) -> None:
 
 _ALONE: tuple[tuple[type[Element], Callable[[Any], None]], ...] = (
     (Disk, _disk),
+    (Filesystem, _filesystem),
     (Hostdev, _hostdev),
     (CharacterDevice, _channel_or_port),
     (PassthroughSmartcard, _channel_or_port),

@@ -67,7 +67,7 @@ class TemplateExport(Element):
 
 @element("source")
 class RamExport(Element):
-    """Memory."""
+    """Memory; ``usage`` counts KiB unless ``units`` says otherwise."""
 
     usage: int = attribute(dt.UINT64, required=True)
     units: str | None = attribute(dt.UNIT)
