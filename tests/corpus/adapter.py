@@ -20,10 +20,12 @@ from polyvisor.host.document import capabilities_host
 from polyvisor.host.numa import Cell, PagePool
 from polyvisor.host.records import CpuTimes
 from polyvisor.host.sysinfo import parse_dmidecode, parse_processors
+from polyvisor.model import storagevol
 from polyvisor.model.capabilities import Capabilities
 from polyvisor.model.domain.completion import check, complete
 from polyvisor.model.network import dnsmasq
 from polyvisor.model.network.update import update
+from polyvisor.model.storagepool import options
 from polyvisor.plugins import Plugins
 from polyvisor.uri import parse_uri
 
@@ -32,7 +34,7 @@ from polyvisor.uri import parse_uri
 def _contributed() -> tuple[type[Element], ...]:
     """Element classes that the installed drivers bring to documents."""
     plugins = Plugins()
-    classes: list[type[Element]] = list(dnsmasq.CONTRIBUTIONS)
+    classes: list[type[Element]] = [*dnsmasq.CONTRIBUTIONS, *options.CONTRIBUTIONS]
     for entry in plugins.drivers():
         try:
             driver = plugins.driver(entry.schemes[0])
@@ -168,3 +170,17 @@ def sysinfo(case: Any) -> dict[str, str]:
 
 def nodedevxml2xml(case: Any) -> dict[str, str]:
     return _finished("nodedev", case)
+
+
+def storagepoolxml2xml(case: Any) -> dict[str, str]:
+    return _finished("storagepool", case)
+
+
+def storagevolxml2xml(case: Any) -> dict[str, str]:
+    try:
+        pool = model.parse("storagepool", case.bytes(case.params["pool"]), contributions=_contributed())
+        volume = model.parse("storagevol", case.bytes())
+        model.check("storagevol", storagevol.complete(volume, pool.type))
+    except InvalidDocument as error:
+        return {"rejected": "parse", "why": str(error)}
+    return {"xml": model.format(volume, secure=True)}

@@ -27,6 +27,8 @@ KINDS: dict[str, str] = {
     "nwfilter": "polyvisor.model.nwfilter:NetworkFilter",
     "nwfilterbinding": "polyvisor.model.nwfilterbinding:FilterBinding",
     "secret": "polyvisor.model.secret:Secret",
+    "storagepool": "polyvisor.model.storagepool:StoragePool",
+    "storagevol": "polyvisor.model.storagevol:StorageVolume",
 }
 """Kind of document -> where its class is. A kind is also the name of its schema files."""
 
@@ -41,6 +43,8 @@ FINISHERS: dict[str, str] = {
     "nwfilter": "polyvisor.model.nwfilter.completion",
     "nwfilterbinding": "polyvisor.model.nwfilterbinding",
     "secret": "polyvisor.model.secret",
+    "storagepool": "polyvisor.model.storagepool.completion",
+    "storagevol": "polyvisor.model.storagevol",
 }
 """Kind of document -> the module whose ``complete`` and ``check`` (either may be missing) it goes through."""
 

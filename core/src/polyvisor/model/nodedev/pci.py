@@ -81,7 +81,9 @@ class DividablePciDevice(PciCapability):
 class VendorField(Element):
     """A field that the vendor defines."""
 
-    index: str = attribute(dt.Datatype("index", pattern="[0-9A-Z]", describe="a digit or capital letter"), required=True)
+    index: str = attribute(
+        dt.Datatype("index", pattern="[0-9A-Z]", describe="a digit or capital letter"), required=True
+    )
     value: str | None = text(dt.STRING)
 
 
@@ -89,7 +91,9 @@ class VendorField(Element):
 class SystemField(Element):
     """A field for the system's owner."""
 
-    index: str = attribute(dt.Datatype("index", pattern="[0-9A-Z]", describe="a digit or capital letter"), required=True)
+    index: str = attribute(
+        dt.Datatype("index", pattern="[0-9A-Z]", describe="a digit or capital letter"), required=True
+    )
     value: str | None = text(dt.STRING)
 
 
