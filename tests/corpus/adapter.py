@@ -20,12 +20,13 @@ from polyvisor.host.document import capabilities_host
 from polyvisor.host.numa import Cell, PagePool
 from polyvisor.host.records import CpuTimes
 from polyvisor.host.sysinfo import parse_dmidecode, parse_processors
-from polyvisor.model import storagevol
+from polyvisor.model import backup, checkpoint, snapshot, storagevol
 from polyvisor.model.capabilities import Capabilities
 from polyvisor.model.domain.completion import check, complete
 from polyvisor.model.network import dnsmasq
 from polyvisor.model.network.update import update
-from polyvisor.model.storagepool import options
+from polyvisor.model.storagepool import PoolType, options
+from polyvisor.model.storagepoolcaps import capabilities as pool_capabilities
 from polyvisor.plugins import Plugins
 from polyvisor.uri import parse_uri
 
@@ -63,6 +64,10 @@ def genericxml2xml(case: Any) -> dict[str, str]:
     except InvalidDocument:
         return {"rejected": "parse"}
     return {"xml": model.format(domain, live=case.params["active"], secure=True)}
+
+
+def lxcxml2xml(case: Any) -> dict[str, str]:
+    return genericxml2xml(case)
 
 
 def networkxml2xml(case: Any) -> dict[str, str]:
@@ -184,3 +189,54 @@ def storagevolxml2xml(case: Any) -> dict[str, str]:
     except InvalidDocument as error:
         return {"rejected": "parse", "why": str(error)}
     return {"xml": model.format(volume, secure=True)}
+
+
+def storagepoolcaps(case: Any) -> dict[str, str]:
+    """The cases have no input: a connection with pools in mounted filesystems (``fs``), or with all there are."""
+    supported = [PoolType.FS] if case.name == "fs" else list(PoolType)
+    return {"xml": model.format(pool_capabilities(supported))}
+
+
+def domainsnapshot(case: Any) -> dict[str, str]:
+    created = case.params.get("creationTime")
+    try:
+        found = model.parse("domainsnapshot", case.bytes(), contributions=_contributed())
+        if case.params.get("redefine"):
+            snapshot.restore(found)
+        elif created is not None:
+            snapshot.take(found, created=created, domain=case.params["uuid"])
+        model.check("domainsnapshot", found)
+    except InvalidDocument as error:
+        return {"rejected": "parse", "why": str(error)}
+    return {"xml": model.format(found, secure=True)}
+
+
+EARLIER_CHECKPOINT = "1525111885"
+"""The checkpoint that the cases with TEST_PARENT have before; the corpus names it only in its answers."""
+
+
+def domaincheckpoint(case: Any) -> dict[str, str]:
+    created, arranged = (*case.params["args"], "", "")[:2]
+    try:
+        found = model.parse("domaincheckpoint", case.bytes(), contributions=_contributed())
+        checkpoint.take(
+            found,
+            created=int(created) if created else None,
+            parent=EARLIER_CHECKPOINT if "TEST_PARENT" in arranged else None,
+        )
+        if found.disks is None and "TEST_VDA_BITMAP" in arranged:  # the domain has that one disk
+            checkpoint.align(found, ["vda"])
+        model.check("domaincheckpoint", found)
+    except InvalidDocument as error:
+        return {"rejected": "parse", "why": str(error)}
+    return {"xml": model.format(found, secure=True)}
+
+
+def domainbackup(case: Any) -> dict[str, str]:
+    try:
+        found = model.parse("domainbackup", case.bytes())
+        names = [disk.name for disk in found.disks.disks]
+        backup.align(found, {name: f"/fake/{name}.qcow2" for name in [*names, "vdextradisk"]}, "SUFFIX")
+    except InvalidDocument as error:
+        return {"rejected": "parse", "why": str(error)}
+    return {"xml": model.format(found, secure=True)}

@@ -19,7 +19,11 @@ Document = TypeVar("Document", bound="Element")
 KINDS: dict[str, str] = {
     "domain": "polyvisor.model.domain:Domain",
     "capability": "polyvisor.model.capabilities:Capabilities",
+    "cpu": "polyvisor.model.cpu:CpuDescription",
     "domaincaps": "polyvisor.model.domaincaps:DomainCapabilities",
+    "domainbackup": "polyvisor.model.backup:DomainBackup",
+    "domaincheckpoint": "polyvisor.model.checkpoint:DomainCheckpoint",
+    "domainsnapshot": "polyvisor.model.snapshot:DomainSnapshot",
     "interface": "polyvisor.model.interface:HostInterface",
     "network": "polyvisor.model.network:Network",
     "networkport": "polyvisor.model.networkport:NetworkPort",
@@ -28,6 +32,7 @@ KINDS: dict[str, str] = {
     "nwfilterbinding": "polyvisor.model.nwfilterbinding:FilterBinding",
     "secret": "polyvisor.model.secret:Secret",
     "storagepool": "polyvisor.model.storagepool:StoragePool",
+    "storagepoolcaps": "polyvisor.model.storagepoolcaps:StoragePoolCapabilities",
     "storagevol": "polyvisor.model.storagevol:StorageVolume",
 }
 """Kind of document -> where its class is. A kind is also the name of its schema files."""
@@ -36,6 +41,9 @@ KINDS: dict[str, str] = {
 FINISHERS: dict[str, str] = {
     "device": "polyvisor.model.device",
     "domain": "polyvisor.model.domain.completion",
+    "domainbackup": "polyvisor.model.backup",
+    "domaincheckpoint": "polyvisor.model.checkpoint",
+    "domainsnapshot": "polyvisor.model.snapshot",
     "interface": "polyvisor.model.interface",
     "network": "polyvisor.model.network.completion",
     "networkport": "polyvisor.model.networkport",
