@@ -7,7 +7,16 @@ from typing import Literal
 from polyvisor.documents import Element, attribute, child, children, element, value
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.capabilities import ARCHITECTURE, Counter, CpuSignature, Microcode, PageSize
-from polyvisor.model.domain.cpu import Cpu
+from polyvisor.model.domain.cpu import (
+    CpuCache,
+    CpuFeature,
+    CpuMatch,
+    CpuMode,
+    CpuModel,
+    CpuNuma,
+    CpuTopology,
+    PhysicalAddressBits,
+)
 
 REGISTER = dt.hexadecimal(8)
 SUBLEAF = dt.hexadecimal(8, width=2)
@@ -15,14 +24,26 @@ MSR_INDEX = dt.hexadecimal(8, width=0)
 
 
 @element("cpu", kind="cpu")
-class CpuDescription(Cpu):
+class CpuDescription(Element):
     """A CPU as a host describes its own (``arch``, no policies) or as a guest asks for it (``mode`` or ``match``)."""
 
+    mode: CpuMode | None = attribute()
+    match: CpuMatch | None = attribute()
+    check: Literal["none", "partial", "full"] | None = attribute()
+    migratable: bool | None = attribute(dt.ONOFF)
+    deprecated_features: bool | None = attribute(dt.ONOFF)
     arch: str | None = value(ARCHITECTURE)
+    model: CpuModel | None = child()
+    vendor: str | None = value(dt.STRING)
     microcode: Microcode | None = child()
     signature: CpuSignature | None = child()
     counter: Counter | None = child()
+    topology: CpuTopology | None = child()
+    cache: CpuCache | None = child()
+    maxphysaddr: PhysicalAddressBits | None = child()
+    features: list[CpuFeature] = children("feature")
     pages: list[PageSize] = children("pages")
+    numa: CpuNuma | None = child()
 
 
 @element("cpuTest")
