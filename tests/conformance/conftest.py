@@ -23,6 +23,7 @@ import polyvisor
 from polyvisor.config import Configuration
 from polyvisor.objects.connection import Connection
 from polyvisor.objects.domain import Domain
+from polyvisor.plugins import Plugins
 
 DOCUMENT = """
 <domain type='{type}'>
@@ -42,7 +43,8 @@ DOCUMENT = """
 class Hypervisor:
     """A driver's connection under test, and what its documents need to say.
 
-    ``shared`` says that every connection to the URI sees the same domains. ``banner`` is what the system inside prints on its console once it listens, if it needs time for that."""
+    ``shared`` says that every connection to the URI sees the same domains; ``banner`` is what the system inside
+    prints on its console once it listens, if it needs time for that."""
 
     uri: str
     type: str
@@ -50,11 +52,12 @@ class Hypervisor:
     devices: str = ""
     banner: bytes = b""
     shared: bool = True
+    plugins: Plugins | None = None
     opened: list[Connection] = field(default_factory=list)
 
     def open(self, **options: Any) -> Connection:
         """Another connection; closed when the test ends."""
-        options.setdefault("configuration", Configuration())
+        options = {"configuration": Configuration(), "plugins": self.plugins, **options}
         self.opened.append(polyvisor.open(self.uri, **options))
         return self.opened[-1]
 
@@ -78,7 +81,14 @@ class Hypervisor:
             type=self.type, arch=self.arch, name=name, more=more, rest=rest, devices=self.devices + devices
         )
 
+    def require(self, *capabilities: str) -> None:
+        """Skip the test if the driver does not claim one of these."""
+        for capability in capabilities:
+            if not self.connection.supports(capability):
+                pytest.skip(f"the {self.connection.driver} driver does not claim {capability}")
+
     def define(self, name: str = "conformance", **parts: str) -> Domain:
+        self.require("domain.define", "domain.undefine", "domain.destroy")
         return self.connection.define(self.document(name, **parts))
 
 
@@ -101,33 +111,43 @@ def _qemu(tmp_path: Path) -> Hypervisor:
     return Hypervisor(f"qemu:///embed?root={root}", "qemu", "x86_64", devices, b"guest ready")
 
 
-DRIVERS: dict[str, Callable[[Path], Hypervisor]] = {"test": _test_driver, "qemu": _qemu}
+def _acme(tmp_path: Path) -> Hypervisor:
+    """The tutorial's driver, which can do next to nothing: the suite must be able to live with that."""
+    source = Path(__file__).parents[2] / "docs" / "tutorial" / "acme" / "src" / "polyvisor_acme" / "__init__.py"
+    spec = importlib.util.spec_from_file_location("polyvisor_acme", source)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    plugins = Plugins(find=lambda group: [])
+    plugins.register_driver(module.driver)
+    return Hypervisor("acme:///", "acme", shared=False, plugins=plugins)
 
 
-@pytest.fixture(params=["test", pytest.param("qemu", marks=pytest.mark.live)])
+DRIVERS: dict[str, Callable[[Path], Hypervisor]] = {"test": _test_driver, "acme": _acme, "qemu": _qemu}
+
+
+@pytest.fixture(params=["test", "acme", pytest.param("qemu", marks=pytest.mark.live)])
 def hypervisor(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Hypervisor]:
     found = DRIVERS[request.param](tmp_path)
     connection = found.open()
-    for marker in request.node.iter_markers("needs"):
-        for capability in marker.args:
-            if not connection.supports(capability):
-                connection.close()
-                pytest.skip(f"the {connection.driver} driver does not claim {capability}")
-    before = {row.ref.uuid for row in connection.list_domains()}
-    yield found
-    _clear(found, before)
-
-
-def _clear(hypervisor: Hypervisor, before: set[UUID]) -> None:
-    """Leave no guest of the test's behind, whatever it did."""
     try:
-        with polyvisor.open(hypervisor.uri, configuration=Configuration()) as connection:
-            for row in connection.list_domains():
-                if row.ref.uuid not in before and row.ref.id is not None:
-                    connection.domain(uuid=row.ref.uuid).destroy()
+        for marker in request.node.iter_markers("needs"):
+            found.require(*marker.args)
+        before = {row.ref.uuid for row in connection.list_domains()}
+        yield found
+        if found.shared:
+            _destroy_others(found, before)
     finally:
-        for connection in hypervisor.opened:
+        for connection in found.opened:
             connection.close()
+
+
+def _destroy_others(hypervisor: Hypervisor, before: set[UUID]) -> None:
+    """Leave no guest of the test's behind, whatever it did."""
+    connection = hypervisor.open()
+    for row in connection.list_domains():
+        if row.ref.uuid not in before and row.ref.id is not None:
+            connection.domain(uuid=row.ref.uuid).destroy()
 
 
 @pytest.fixture
@@ -142,8 +162,9 @@ def domain(hypervisor: Hypervisor) -> Domain:
 
 
 @pytest.fixture
-def running(domain: Domain) -> Domain:
+def running(hypervisor: Hypervisor, domain: Domain) -> Domain:
     """A guest that runs."""
+    hypervisor.require("domain.start")
     return domain.start()
 
 

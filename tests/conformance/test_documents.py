@@ -133,6 +133,7 @@ def test_secrets_are_shown_only_to_those_who_ask_and_may(hypervisor, connection)
             seen.config(secure=True)
 
 
+@pytest.mark.needs("domain.define")
 def test_units_are_kib_in_the_end(hypervisor):
     text = hypervisor.document().replace("<memory unit='KiB'>65536<", "<memory unit='MiB'>64<")
     domain = hypervisor.connection.define(text)
@@ -162,6 +163,7 @@ def test_a_name_belongs_to_one_domain(hypervisor, domain):
         hypervisor.define("conformance")
 
 
+@pytest.mark.needs("domain.define")
 def test_another_hypervisors_domain_is_refused(hypervisor):
     with pytest.raises(UnsupportedConfiguration):
         hypervisor.connection.define(hypervisor.document().replace(f"type='{hypervisor.type}'", "type='hyperv'"))

@@ -26,6 +26,7 @@ class AcmeDriver:
 
     @hookimpl
     def connect(self, uri, context):
+        uri.reject_unknown_options()
         return AcmeSession(uri, context)
 
     @hookimpl
