@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import polyvisor
 import pytest
+
+import polyvisor
 from polyvisor.config import Configuration
 from polyvisor.errors import AccessDenied
 from polyvisor.plugins import Plugins

@@ -12,8 +12,9 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-import polyvisor
 import pytest
+
+import polyvisor
 from polyvisor.config import Configuration
 from polyvisor.errors import InvalidState, NoSuchDomain, UnsupportedOperation, UnsupportedOption
 from polyvisor.objects.connection import Connection
