@@ -17,10 +17,10 @@ FUNCTION = dt.hexadecimal(1, pattern="0?[0-7]", maximum=7)
 class PciFunction(Element):
     """A PCI function: ``0000:03:00.1``. What is left out is 0."""
 
-    domain: int | None = attribute(DOMAIN)
-    bus: int | None = attribute(BUS)
-    slot: int | None = attribute(SLOT)
-    function: int | None = attribute(FUNCTION)
+    domain: int | None = attribute(DOMAIN, last=True)
+    bus: int | None = attribute(BUS, last=True)
+    slot: int | None = attribute(SLOT, last=True)
+    function: int | None = attribute(FUNCTION, last=True)
 
     def __str__(self) -> str:
         return f"{self.domain or 0:04x}:{self.bus or 0:02x}:{self.slot or 0:02x}.{self.function or 0:x}"

@@ -70,7 +70,7 @@ class PhysicalFunction(Element):
 class ForwardAddress(TypedPciFunction):
     """A PCI function that the network hands out; ``connections``: by how many guests it is in use."""
 
-    connections: int | None = attribute(dt.UINT, volatile=True)
+    connections: int | None = attribute(dt.UINT, volatile=True, last=True)
 
 
 @element("driver")
@@ -85,8 +85,8 @@ class ForwardDriver(Element):
 class Forward(Element):
     """How the network is connected to the outside."""
 
-    mode: ForwardMode = attribute(default=ForwardMode.NAT)
     dev: str | None = attribute(DEVICE_NAME)
+    mode: ForwardMode = attribute(default=ForwardMode.NAT)
     managed: bool | None = attribute(dt.BOOL)
     driver: ForwardDriver | None = child()
     nat: Nat | None = child()

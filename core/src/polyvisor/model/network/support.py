@@ -50,15 +50,15 @@ def _vlans(network: Network) -> Iterator[Contradiction]:
     everyone = network.mode in (ForwardMode.HOSTDEV, ForwardMode.PASSTHROUGH)
     every: tuple[Network | PortGroup, ...] = (network, *network.portgroups)
     for settings in every:
-        port = settings.virtualport or network.virtualport
-        if settings.vlan is not None and not everyone and not _tags(network, port):
+        if settings.vlan is not None and not everyone and not _tags(network, settings.virtualport):
             message = "VLANs are for bridges of Open vSwitch and for functions of network cards"
             yield Contradiction(settings.vlan, message)
 
 
 def _tags(network: Network, port: VirtualPort | None) -> bool:
-    """Whether the switch puts tags on the frames of guests."""
-    return network.mode == ForwardMode.BRIDGE and port is not None and port.type == VirtualPortType.OPENVSWITCH
+    """Whether the switch puts tags on the frames of guests; a port that does not say its type has the network's."""
+    types = [each.type for each in (port, network.virtualport) if each is not None and each.type is not None]
+    return network.mode == ForwardMode.BRIDGE and types[:1] == [VirtualPortType.OPENVSWITCH]
 
 
 def _bandwidth(network: Network) -> Iterator[Contradiction]:

@@ -35,7 +35,7 @@ def _variable(text: str) -> Variable:
 
 VARIABLE = dt.Datatype(
     "variable",
-    pattern=r"\$[a-zA-Z0-9_]+(\[ *@? *[0-9]+ *\] *)?",
+    pattern=r"[$][a-zA-Z0-9_]+(\[ *@? *[0-9]+ *\] *)?",
     parse=_variable,
     describe="a variable such as $IP or $PORTS[@1]",
 )
