@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,40 @@ def test_texts_of_any_kind_come_back_or_are_refused(name, title, path):
         f"<os><type>hvm</type></os><devices><disk type='file'><source file={quoteattr(path)}/><target dev='vda'/>"
         "</disk></devices></domain>".encode("utf-8", "surrogatepass")
     )
+
+
+@pytest.mark.parametrize(
+    ("inside", "devices"),
+    [
+        ("<vcpu cpuset='0-18446744073709551615'>1</vcpu>", ""),
+        ("<iothreads>18446744073709551615</iothreads><iothreadids><iothread id='1'/></iothreadids>", ""),
+        ("<iothreads>65536</iothreads>", ""),
+        ("", "<disk type='file'><source file='/a'/><target dev='hdzzzzzzzzzzzzzzzzzz'/></disk>"),
+        (
+            "",
+            "<disk type='file'><source file='/a'/><target dev='sda'/>"
+            "<address type='drive' controller='4294967295' unit='0'/></disk>",
+        ),
+        (
+            "",
+            "<channel type='pty'><target type='virtio' name='x'/>"
+            "<address type='virtio-serial' controller='4294967295' port='1'/></channel>",
+        ),
+    ],
+)
+def test_huge_numbers_cost_nothing(inside, devices):
+    begun = time.process_time()
+    with pytest.raises(InvalidDocument):
+        check(
+            complete(
+                model.parse(
+                    "domain",
+                    f"<domain type='kvm'><name>d</name><memory>1024</memory><os><type>hvm</type></os>{inside}"
+                    f"<devices>{devices}</devices></domain>",
+                )
+            )
+        )
+    assert time.process_time() - begun < 5
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ class Domain(Element):
     memory_backing: MemoryBacking | None = child()
     vcpu: Vcpu | None = child()
     vcpus: Vcpus | None = child()
-    iothreads: int | None = value(dt.UINT)
+    iothreads: int | None = value(scalars.IOTHREADS)
     iothreadids: IothreadIds | None = child()
     defaultiothread: DefaultIothread | None = child()
     cputune: CpuTune | None = child()

@@ -61,7 +61,7 @@ class PciAddress(Address):
 class DriveAddress(Address):
     """A unit on a disk controller."""
 
-    controller: int | None = attribute(dt.UINT)
+    controller: int | None = attribute(scalars.CONTROLLER)
     bus: int | None = attribute(dt.UINT)
     target: int | None = attribute(dt.UINT)
     unit: int | None = attribute(dt.UINT)
@@ -71,7 +71,7 @@ class DriveAddress(Address):
 class VirtioSerialAddress(Address):
     """A port of a virtio-serial controller."""
 
-    controller: int = attribute(dt.UINT, required=True)
+    controller: int = attribute(scalars.CONTROLLER, required=True)
     bus: int | None = attribute(dt.UINT)
     port: int | None = attribute(dt.UINT)
 
@@ -80,7 +80,7 @@ class VirtioSerialAddress(Address):
 class CcidAddress(Address):
     """A slot of a smart card reader."""
 
-    controller: int | None = attribute(dt.UINT)
+    controller: int | None = attribute(scalars.CONTROLLER)
     slot: int | None = attribute(dt.UINT)
 
 

@@ -29,8 +29,14 @@ def check_device(device: Element) -> None:
     refuse(device, f"the <{device.tag}>", chain(alone(device), _cpu_sets(device)))
 
 
+HIGHEST_NUMBER = 65535
+"""The highest number of a CPU or node that is taken for one: sets stay small, whatever a document says."""
+
+
 def cpu_numbers(cpuset: str) -> set[int]:
-    """The CPU numbers of a set such as ``0-3,8,^2``; ValueError for a range that runs backwards."""
+    """The CPU numbers of a set such as ``0-3,8,^2``.
+
+    ValueError for a range that runs backwards and for a number beyond :data:`HIGHEST_NUMBER`."""
     chosen: set[int] = set()
     for part in cpuset.split(","):
         if part.startswith("^"):
@@ -39,6 +45,8 @@ def cpu_numbers(cpuset: str) -> set[int]:
         first, _, last = part.partition("-")
         if last and int(last) < int(first):
             raise ValueError(f"the range {part} runs backwards")
+        if int(last or first) > HIGHEST_NUMBER:
+            raise ValueError(f"{last or first} is beyond {HIGHEST_NUMBER}")
         chosen.update(range(int(first), int(last or first) + 1))
     return chosen
 

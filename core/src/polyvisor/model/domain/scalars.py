@@ -52,6 +52,8 @@ PRINTABLE = dt.Datatype("printable text", pattern="[ -~]*", describe="printable 
 FILE_MODE = dt.Datatype("file mode", pattern="[0-7]{1,4}", describe="an octal mode such as 0750")
 IP_PREFIX = dt.number("prefix length", 0, 128)
 VLAN_ID = dt.number("VLAN id", 0, 4095)
+CONTROLLER = dt.number("number of a controller", 0, 65535)
+IOTHREADS = dt.number("number of I/O threads", 0, 65535)
 REBOOT_TIMEOUT = dt.number("reboot timeout", -1, 65535)
 HOST_NAME = dt.Datatype("host name", pattern=r"[a-zA-Z0-9_.\-:%\[\]]+", describe="a host name or an IP address")
 MODEL = dt.Datatype("device model", pattern=r"[a-zA-Z0-9_\-]+", describe="a name of letters, digits and _ -")

@@ -131,7 +131,7 @@ class Controller(Element):
     """A controller; without an index the driver numbers it."""
 
     type: ControllerType = attribute(required=True)
-    index: int | None = attribute(dt.UINT)
+    index: int | None = attribute(scalars.CONTROLLER)
 
 
 @variant("ide")

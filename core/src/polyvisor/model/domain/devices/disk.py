@@ -312,6 +312,10 @@ def bus_of_target(name: str) -> DiskBus | None:
     return next((bus for prefix, bus in BUS_OF_PREFIX.items() if plain.startswith(prefix)), None)
 
 
+MOST_LETTERS = 3
+"""The letters a target name can have after its prefix: there are names for 18,278 disks."""
+
+
 def target_index(name: str) -> int | None:
     """The number of a target name: 0 for ``vda``, 26 for ``vdaa``; None for a name of another form."""
     plain = name.removeprefix("ioemu:")
@@ -319,7 +323,7 @@ def target_index(name: str) -> int | None:
         (plain.removeprefix(prefix) for prefix in ("xvd", "nvme", "ubd") if plain.startswith(prefix)), plain[2:]
     )
     letters = letters.rstrip("0123456789")
-    if not letters or not letters.isascii() or not letters.islower() or not letters.isalpha():
+    if not 0 < len(letters) <= MOST_LETTERS or not letters.isascii() or not letters.islower() or not letters.isalpha():
         return None
     number = 0
     for letter in letters:
