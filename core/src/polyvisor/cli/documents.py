@@ -52,13 +52,8 @@ def _check(kind: str, xml: bytes, contributions: tuple[type[Element], ...], sche
     from polyvisor import model
 
     document = model.parse(kind, xml, contributions=contributions)
-    if kind == "domain" and not schema_only:
-        from polyvisor.model.domain import Domain
-        from polyvisor.model.domain.completion import check, complete
-
-        assert isinstance(document, Domain)
-        complete(document)
-        check(document)
+    if not schema_only:
+        model.check(kind, model.complete(kind, document))
 
 
 def kind_of(xml: bytes) -> str:
