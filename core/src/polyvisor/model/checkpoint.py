@@ -9,7 +9,7 @@ from typing import Literal
 from polyvisor.documents import Element, attribute, child, children, element, value
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.contradictions import Contradiction, refuse
-from polyvisor.model.recorded import DISK_NAME, MOMENT, RecordedDomain
+from polyvisor.model.recorded import DISK_NAME, MOMENT, DomainRecord, RecordedDomain
 
 NAME = dt.Datatype(
     "checkpoint name",
@@ -118,3 +118,16 @@ def check(checkpoint: DomainCheckpoint) -> None:
 
 def _called(checkpoint: DomainCheckpoint) -> str:
     return f"checkpoint '{checkpoint.name}'" if checkpoint.name else "a checkpoint"
+
+
+__all__ = [
+    "CheckpointDisk",
+    "CheckpointDisks",
+    "DomainCheckpoint",
+    "DomainRecord",
+    "ParentCheckpoint",
+    "align",
+    "check",
+    "complete",
+    "take",
+]

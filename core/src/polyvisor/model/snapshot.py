@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from enum import StrEnum
 from typing import Literal
 
 from polyvisor.documents import Element, Verbatim, attribute, child, children, element, raw, value, variant
@@ -21,6 +22,21 @@ from polyvisor.model.domain.devices.storage import (
     StorageHost,
 )
 from polyvisor.model.recorded import DISK_NAME, MOMENT, DomainIdentity, DomainRecord, Parent, RecordedDomain
+
+
+class CapturedState(StrEnum):
+    """What the domain was doing when the snapshot was taken; ``disk-snapshot`` when its memory was left out."""
+
+    NO_STATE = "nostate"
+    RUNNING = "running"
+    BLOCKED = "blocked"
+    PAUSED = "paused"
+    SHUTDOWN = "shutdown"
+    SHUT_OFF = "shutoff"
+    CRASHED = "crashed"
+    PM_SUSPENDED = "pmsuspended"
+    DISK = "disk-snapshot"
+
 
 SnapshotMode = Literal["no", "internal", "external", "manual"]
 
@@ -129,20 +145,7 @@ class DomainSnapshot(Element):
 
     name: str | None = value(dt.STRING)
     description: str | None = value(dt.STRING)
-    state: (
-        Literal[
-            "nostate",
-            "running",
-            "blocked",
-            "paused",
-            "shutdown",
-            "shutoff",
-            "crashed",
-            "pmsuspended",
-            "disk-snapshot",
-        ]
-        | None
-    ) = value()
+    state: CapturedState | None = value()
     parent: Parent | None = child()
     creation_time: int | None = value(MOMENT, name="creationTime")
     memory: MemorySnapshot | None = child()
@@ -262,6 +265,8 @@ def _contradictions(snapshot: DomainSnapshot) -> Iterator[Contradiction]:
 
 
 __all__ = [
+    "CapturedState",
+    "ContainedMemory",
     "DomainIdentity",
     "DomainRecord",
     "DomainSnapshot",

@@ -12,6 +12,8 @@ from polyvisor.operations.records import DomainRef, DomainState
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from polyvisor.model.checkpoint import DomainCheckpoint
+    from polyvisor.model.snapshot import DomainSnapshot
     from polyvisor.objects.connection import Connection
     from polyvisor.objects.snapshots import Checkpoint, Snapshot
     from polyvisor.operations import (
@@ -289,7 +291,7 @@ class Domain:
 
     def create_snapshot(
         self,
-        config: str | bytes = "<domainsnapshot/>",
+        config: DomainSnapshot | str | bytes = "<domainsnapshot/>",
         *,
         redefine: bool = False,
         current: bool = False,
@@ -335,7 +337,7 @@ class Domain:
 
     def create_checkpoint(
         self,
-        config: str | bytes = "<domaincheckpoint/>",
+        config: DomainCheckpoint | str | bytes = "<domaincheckpoint/>",
         *,
         redefine: bool = False,
         redefine_validate: bool = False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from polyvisor.errors import (
     AlreadyExists,
@@ -21,6 +22,10 @@ from polyvisor.operations.jobs import JobControl
 from polyvisor.operations.records import DomainRef
 from polyvisor.operations.session import Session
 from polyvisor.operations.snapshots import SnapshotExtent
+
+if TYPE_CHECKING:
+    from polyvisor.model.backup import DomainBackup
+    from polyvisor.model.checkpoint import DomainCheckpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +70,13 @@ class CheckpointRow:
         OperationTimeout,
         HypervisorError,
     ),
+    documents={"config": "domaincheckpoint"},
     extra_permissions={"quiesce": "domain:fs_freeze"},
 )
 def create_checkpoint(
     session: Session,
     domain: DomainRef,
-    config: str | bytes = "<domaincheckpoint/>",
+    config: DomainCheckpoint | str | bytes = "<domaincheckpoint/>",
     *,
     redefine: bool = False,
     redefine_validate: bool = False,
@@ -160,13 +166,14 @@ def delete_checkpoint(
         OperationCancelled,
         HypervisorError,
     ),
+    documents={"config": "domainbackup", "checkpoint": "domaincheckpoint"},
 )
 def begin_backup(
     session: Session,
     domain: DomainRef,
-    config: str | bytes = "<domainbackup/>",
+    config: DomainBackup | str | bytes = "<domainbackup/>",
     *,
-    checkpoint: str | bytes | None = None,
+    checkpoint: DomainCheckpoint | str | bytes | None = None,
     reuse_external: bool = False,
     preserve_on_shutdown: bool = False,
     wait: bool = True,
@@ -175,7 +182,7 @@ def begin_backup(
     """Back up a running guest's disks as the ``<domainbackup>`` document says, all at the same moment.
 
     A push backup writes files and ends by itself; a pull backup serves the disks over NBD until ``abort_job``,
-    and returns when it does. ``checkpoint`` is the text of a ``<domaincheckpoint>`` to begin at that moment.
+    and returns when it does. ``checkpoint`` is a ``<domaincheckpoint>`` to begin at that moment.
     ``preserve_on_shutdown`` keeps a guest that shuts down meanwhile, reset and paused, until the backup has ended.
     ``wait=False`` returns once a push backup has begun. NoSuchCheckpoint means the one that the document counts
     from."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from polyvisor.errors import (
     AlreadyExists,
@@ -25,6 +26,9 @@ from polyvisor.operations.declaration import operation
 from polyvisor.operations.jobs import JobControl
 from polyvisor.operations.records import DomainRef
 from polyvisor.operations.session import Session
+
+if TYPE_CHECKING:
+    from polyvisor.model.snapshot import DomainSnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +101,13 @@ class SnapshotExtent(StrEnum):
         OperationTimeout,
         HypervisorError,
     ),
+    documents={"config": "domainsnapshot"},
     extra_permissions={"quiesce": "domain:fs_freeze", "redefine": "domain:write", "halt": "domain:stop"},
 )
 def create_snapshot(
     session: Session,
     domain: DomainRef,
-    config: str | bytes = "<domainsnapshot/>",
+    config: DomainSnapshot | str | bytes = "<domainsnapshot/>",
     *,
     redefine: bool = False,
     current: bool = False,

@@ -15,8 +15,8 @@ from polyvisor_test.machine import Machine
 from polyvisor_test.session import TestSession
 
 if TYPE_CHECKING:
+    from polyvisor.model.checkpoint import DomainCheckpoint
     from polyvisor.model.domain import Domain
-    from polyvisor_test.documents import CheckpointDisks, WholeCheckpoint
 
 
 @dataclass(slots=True)
@@ -25,7 +25,7 @@ class Checkpoint:
 
     name: str
     created: int
-    document: WholeCheckpoint
+    document: DomainCheckpoint
     config: Domain
     written: int
     parent: str | None = None
@@ -39,28 +39,27 @@ class CheckpointOperations:
         self,
         session: TestSession,
         domain: DomainRef,
-        config: str | bytes,
+        config: DomainCheckpoint,
         *,
         redefine: bool = False,
         quiesce: bool = False,
     ) -> CheckpointRef:
-        from polyvisor_test.documents import read_checkpoint
+        from polyvisor.model.checkpoint import align
 
-        document = read_checkpoint(config)
         with session.machine(domain) as machine:
             if redefine:
-                return _redefine(session, machine, document)
+                return _redefine(session, machine, config)
             machine.require_active()
             if quiesce:
                 machine.require_agent()
-            if document.name is not None and document.name in machine.checkpoints:
-                raise AlreadyExists(f"{machine.ref} has a checkpoint {document.name!r} already")
-            name = document.name or machine.checkpoints.free_name(str(int(time.time())))
-            document.disks = _tracked(machine, document, name)
+            if config.name is not None and config.name in machine.checkpoints:
+                raise AlreadyExists(f"{machine.ref} has a checkpoint {config.name!r} already")
+            config.name = config.name or machine.checkpoints.free_name(str(int(time.time())))
+            align(config, _writable(machine))
             written = machine.bytes_written(session.node.clock)
-            checkpoint = Checkpoint(name, int(time.time()), document, machine.config.copy(), written)
+            checkpoint = Checkpoint(config.name, int(time.time()), config, machine.config.copy(), written)
             machine.checkpoints.add(checkpoint)
-            return CheckpointRef(machine.ref, name)
+            return CheckpointRef(machine.ref, config.name)
 
     @hookimpl
     def checkpoint_config(
@@ -73,14 +72,14 @@ class CheckpointOperations:
         size: bool = False,
     ) -> str:
         from polyvisor.documents import write
-        from polyvisor_test.documents import Parent
+        from polyvisor.model.checkpoint import DomainRecord, ParentCheckpoint
 
         with session.machine(checkpoint.domain) as machine:
             found = _find(machine, checkpoint)
             filled = found.document.copy()
             filled.name, filled.creation_time = found.name, found.created
-            filled.parent = Parent(name=found.parent) if found.parent else None
-            filled.domain = found.config if with_domain else None
+            filled.parent = ParentCheckpoint(name=found.parent) if found.parent else None
+            filled.domain = DomainRecord.of(found.config) if with_domain else None
             if size:
                 machine.require_active()
                 changed = max(0, machine.bytes_written(session.node.tick()) - found.written)
@@ -144,30 +143,19 @@ def _row(machine: Machine, checkpoint: Checkpoint) -> CheckpointRow:
     )
 
 
-def _tracked(machine: Machine, document: WholeCheckpoint, name: str) -> CheckpointDisks:
-    """Every disk of the guest, tracked in a bitmap named after the checkpoint unless the document says otherwise."""
-    from polyvisor_test.documents import CheckpointDisk, CheckpointDisks
-
-    said = {disk.name: disk for disk in document.disks.disks} if document.disks else {}
+def _writable(machine: Machine) -> list[str]:
+    """Targets of the disks whose changes can be tracked; InvalidState when there is none."""
     disks = devices_of(machine.config).disks
     targets = [disk.target.dev for disk in disks if not disk.readonly and disk.source is not None]
-    for target in said:
-        if target not in targets:
-            raise InvalidDocument(f"the checkpoint names disk {target!r}, which {machine.ref} does not write to")
     if not targets:
         raise InvalidState(f"{machine.ref} has no disk whose changes could be tracked", target=str(machine.ref))
-    # Disks named in the document are a choice: the others are not tracked then.
-    default = "no" if said else "bitmap"
-    tracked = [said.get(target, CheckpointDisk(name=target, checkpoint=default)) for target in targets]
-    for disk in tracked:
-        disk.checkpoint = disk.checkpoint or "bitmap"
-        if disk.checkpoint == "bitmap":
-            disk.bitmap = disk.bitmap or name
-    return CheckpointDisks(disks=tracked)
+    return targets
 
 
-def _redefine(session: TestSession, machine: Machine, document: WholeCheckpoint) -> CheckpointRef:
+def _redefine(session: TestSession, machine: Machine, document: DomainCheckpoint) -> CheckpointRef:
     """Record a checkpoint that its document describes in full."""
+    from polyvisor.model.checkpoint import DomainRecord
+
     if not document.name or document.creation_time is None:
         raise InvalidDocument("a checkpoint that is recorded again needs its <name> and <creationTime>")
     parent = document.parent.name if document.parent else None
@@ -177,7 +165,8 @@ def _redefine(session: TestSession, machine: Machine, document: WholeCheckpoint)
         checkpoint.name for checkpoint in machine.checkpoints.below(document.name, descendants=True)
     }:
         raise InvalidDocument(f"the checkpoint {document.name!r} would be its own ancestor")
-    config = (document.domain or machine.config).copy()
+    record = document.domain
+    config = (record if isinstance(record, DomainRecord) else machine.config).copy()
     written = machine.bytes_written(session.node.clock)
     checkpoint = Checkpoint(document.name, document.creation_time, document, config, written, parent)
     machine.checkpoints.put(checkpoint, current=machine.checkpoints.current in (None, parent))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from polyvisor.errors import AlreadyExists, InvalidDocument, NoSuchSnapshot
+from polyvisor.errors import AlreadyExists, InvalidDocument, NoSuchSnapshot, UnsupportedConfiguration
 from polyvisor.operations.domainjobs import JobOperation
 from polyvisor.operations.snapshots import SnapshotExtent, SnapshotRef, SnapshotRow, SnapshotState
 from polyvisor.spi import DomainRef, DomainState, JobControl, hookimpl
@@ -19,7 +19,7 @@ from polyvisor_test.work import working
 
 if TYPE_CHECKING:
     from polyvisor.model.domain import Domain
-    from polyvisor_test.documents import WholeSnapshot
+    from polyvisor.model.snapshot import DomainSnapshot
 
 STATES: dict[DomainState, SnapshotState] = {
     DomainState.RUNNING: SnapshotState.RUNNING,
@@ -39,7 +39,7 @@ class Snapshot:
     name: str
     created: int
     state: SnapshotState
-    document: WholeSnapshot
+    document: DomainSnapshot
     live: Domain | None = None
     stored: Domain | None = None
     seconds: int = 0
@@ -55,7 +55,7 @@ class SnapshotOperations:
         self,
         session: TestSession,
         domain: DomainRef,
-        config: str | bytes,
+        config: DomainSnapshot,
         job: JobControl,
         *,
         redefine: bool = False,
@@ -67,23 +67,20 @@ class SnapshotOperations:
         atomic: bool = False,  # it always is
         live: bool = False,  # the guest always runs on while its memory is saved
     ) -> SnapshotRef:
-        from polyvisor_test.documents import read_snapshot
-
-        document = read_snapshot(config)
         if redefine:
             with session.machine(domain) as machine:
-                return _redefine(machine, document, current)
+                return _redefine(machine, config, current)
         with session.machine(domain) as machine:
-            _check(machine, document, disk_only)
+            _check(machine, config, disk_only)
             if quiesce:
                 machine.require_agent()
             if not machine.active or disk_only:
-                snapshot = _take(session, machine, document, disk_only)
+                snapshot = _take(session, machine, config, disk_only)
                 if halt and machine.active:
                     session.power_off(machine, transitions.REVERT_STOP)
                 return SnapshotRef(machine.ref, snapshot.name)
         with working(session, domain, JobOperation.SNAPSHOT, job) as machine:
-            snapshot = _take(session, machine, document, disk_only)
+            snapshot = _take(session, machine, config, disk_only)
             if halt:
                 session.power_off(machine, transitions.REVERT_STOP)
             return SnapshotRef(machine.ref, snapshot.name)
@@ -189,7 +186,7 @@ def _row(machine: Machine, snapshot: Snapshot) -> SnapshotRow:
 # -- taking --------------------------------------------------------------------------------------------------
 
 
-def _check(machine: Machine, document: WholeSnapshot, disk_only: bool) -> None:
+def _check(machine: Machine, document: DomainSnapshot, disk_only: bool) -> None:
     """Raise for a snapshot that cannot be taken of the guest as it is."""
     if document.name is not None and document.name in machine.snapshots:
         raise AlreadyExists(f"{machine.ref} has a snapshot {document.name!r} already", target=str(machine.ref))
@@ -197,14 +194,16 @@ def _check(machine: Machine, document: WholeSnapshot, disk_only: bool) -> None:
     for disk in document.disks.disks if document.disks else ():
         if disk.name not in targets:
             raise InvalidDocument(f"the snapshot names disk {disk.name!r}, which {machine.ref} does not have")
-    memory = document.memory.snapshot.value if document.memory else None
+        if disk.type not in (None, "file"):
+            raise UnsupportedConfiguration(f"the new image of disk {disk.name!r} can only be a file, no {disk.type}")
+    memory = document.memory.snapshot if document.memory else None
     if memory == "no" and machine.active and not disk_only:
         raise InvalidDocument("a snapshot of a running guest without its memory must be disk-only")
     if memory in ("internal", "external") and (disk_only or not machine.active):
         raise InvalidDocument(f"there is no memory to keep: {'disk-only' if disk_only else 'the guest is off'}")
 
 
-def _take(session: TestSession, machine: Machine, document: WholeSnapshot, disk_only: bool) -> Snapshot:
+def _take(session: TestSession, machine: Machine, document: DomainSnapshot, disk_only: bool) -> Snapshot:
     name = document.name or machine.snapshots.free_name(str(int(time.time())))
     whole = machine.active and not disk_only
     snapshot = Snapshot(
@@ -226,63 +225,68 @@ def _take(session: TestSession, machine: Machine, document: WholeSnapshot, disk_
     return snapshot
 
 
-def _overlays(machine: Machine, document: WholeSnapshot, name: str, disk_only: bool) -> list[tuple[str, str, str]]:
+def _overlays(machine: Machine, document: DomainSnapshot, name: str, disk_only: bool) -> list[tuple[str, str, str]]:
     """Target, path and format of each image that the snapshot puts on top of a disk."""
     said = {disk.name: disk for disk in document.disks.disks} if document.disks else {}
     default = "external" if disk_only else "internal"
-    found = []
+    found: list[tuple[str, str, str]] = []
     for disk in devices_of(machine.config).disks:
         told = said.get(disk.target.dev)
         kind = (told.snapshot if told else None) or (disk.snapshot if not told else None) or default
         if kind != "external" or disk.readonly or disk.source is None:
             continue
-        path = told.source.file if told and told.source else None
+        path = told.path if told else None
         format = told.driver.type if told and told.driver else None
         found.append((disk.target.dev, path or chains.overlay_path(disk, name), format or "qcow2"))
     return found
 
 
-def _is_external(document: WholeSnapshot, disk_only: bool) -> bool:
+def _is_external(document: DomainSnapshot, disk_only: bool) -> bool:
     kinds = {disk.snapshot for disk in document.disks.disks} if document.disks else set()
-    return disk_only or "external" in kinds or bool(document.memory and document.memory.snapshot.value == "external")
+    return disk_only or "external" in kinds or bool(document.memory and document.memory.snapshot == "external")
 
 
-def _document(snapshot: Snapshot) -> WholeSnapshot:
+def _document(snapshot: Snapshot) -> DomainSnapshot:
     """The snapshot's document, with what the driver knows filled in."""
-    from polyvisor_test.documents import MemoryState, Parent, SnapshotMemory
+    from polyvisor.model.snapshot import CapturedState, ContainedMemory, DomainRecord, Parent
 
     filled = snapshot.document.copy()
-    filled.name, filled.creation_time, filled.state = snapshot.name, snapshot.created, snapshot.state
+    filled.name, filled.creation_time, filled.state = snapshot.name, snapshot.created, CapturedState(snapshot.state)
     filled.parent = Parent(name=snapshot.parent) if snapshot.parent else None
-    filled.memory = filled.memory or SnapshotMemory(snapshot=MemoryState.INTERNAL if snapshot.live else MemoryState.NO)
-    filled.domain = snapshot.live or snapshot.stored
+    filled.memory = filled.memory or ContainedMemory(snapshot="internal" if snapshot.live else "no")
+    config = snapshot.live or snapshot.stored
+    filled.domain = DomainRecord.of(config) if config else None
     if snapshot.live is not None and snapshot.stored is not None:
         filled.inactive_domain = snapshot.stored
     return filled
 
 
-def _redefine(machine: Machine, document: WholeSnapshot, current: bool) -> SnapshotRef:
+def _redefine(machine: Machine, document: DomainSnapshot, current: bool) -> SnapshotRef:
     """Record a snapshot that its document describes in full."""
-    if not document.name or document.creation_time is None or document.state is None:
-        raise InvalidDocument("a snapshot that is recorded again needs its <name>, <creationTime> and <state>")
+    from polyvisor.model.snapshot import DomainRecord, restore
+
+    restore(document)
+    assert document.name and document.creation_time is not None and document.state  # as restore() makes sure
     parent = document.parent.name if document.parent else None
     if parent is not None and parent not in machine.snapshots:
         raise NoSuchSnapshot(f"{machine.ref} has no snapshot {parent!r}, which should be the parent")
     if parent == document.name or parent in {s.name for s in machine.snapshots.below(document.name, descendants=True)}:
         raise InvalidDocument(f"the snapshot {document.name!r} would be its own ancestor")
-    config = document.domain or machine.config
-    if str(config.uuid) != str(machine.uuid):
-        raise InvalidDocument(f"the snapshot is of the domain with UUID {config.uuid}, not of {machine.ref}")
-    ran = document.state in (SnapshotState.RUNNING, SnapshotState.PAUSED)
+    uuid = getattr(document.domain, "uuid", None)
+    if uuid is not None and uuid != str(machine.uuid):
+        raise InvalidDocument(f"the snapshot is of the domain with UUID {uuid}, not of {machine.ref}")
+    config = document.domain if isinstance(document.domain, DomainRecord) else machine.config
+    state = SnapshotState(document.state)
+    ran = state in (SnapshotState.RUNNING, SnapshotState.PAUSED)
     snapshot = Snapshot(
         document.name,
         document.creation_time,
-        document.state,
+        state,
         document,
         live=config.copy() if ran else None,
         stored=config.copy(),
         parent=parent,
-        external=_is_external(document, document.state is SnapshotState.DISK),
+        external=_is_external(document, state is SnapshotState.DISK),
     )
     machine.snapshots.put(snapshot, current=current)
     return SnapshotRef(machine.ref, snapshot.name)

@@ -9,6 +9,7 @@ from polyvisor.errors import InvalidDocument
 from polyvisor.model import backup, checkpoint, snapshot
 from polyvisor.model.domain import Domain
 from polyvisor.model.recorded import DomainIdentity, DomainRecord
+from polyvisor.operations.snapshots import SnapshotState
 
 UUID = "3d7a5c1e-52f4-4f0c-8b7e-9c2d1e0f4a5b"
 DISKS = {"vda": "/srv/a.qcow2", "vdb": None}
@@ -100,6 +101,10 @@ def test_a_snapshot_to_restore_says_name_moment_and_state():
         "/domainsnapshot/creationTime",
         "/domainsnapshot/state",
     ]
+
+
+def test_documents_and_operations_call_the_states_alike():
+    assert set(snapshot.CapturedState) == set(SnapshotState)
 
 
 def check_point(disks: str) -> checkpoint.DomainCheckpoint:
