@@ -247,7 +247,7 @@ def test_a_guest_that_is_gone_is_missed_by_name(connection):
 def test_options_that_are_not_there_are_not_ignored(connection):
     domain = connection.define(small())
     with pytest.raises(UnsupportedOption):
-        domain.start(reset_nvram=True)
+        domain.start(bypass_cache=True)
     with pytest.raises(UnsupportedOption):
         domain.xml(migratable=True)
     with pytest.raises(UnsupportedOption):

@@ -96,3 +96,8 @@ def test_half_a_line_is_left_for_the_next_time(tmp_path):
 def test_what_is_no_event_is_passed_over():
     lines = [b"garbage", b'{"return": {}}', b'{"event": broken', b"\0\0" + line("STOP").encode()]
     assert [event.name for event in journal.entries(lines)] == ["STOP"]
+
+
+def test_a_guest_started_paused_is_unpaused_first(tmp_path):
+    story(tmp_path, line("RESUME"))
+    assert journal.story(tmp_path / "events.out", starts_paused=True).state.reason == "unpaused"

@@ -32,7 +32,6 @@ REFUSED = [
     ("NUMA placement", {"extra": "<numatune><memory mode='strict' nodeset='0'/></numatune>"}, "<numatune>"),
     ("memory limits", {"extra": "<memtune><hard_limit unit='MiB'>64</hard_limit></memtune>"}, "<memtune>"),
     ("restart at power off", {"extra": "<on_poweroff>restart</on_poweroff>"}, "on_poweroff>restart"),
-    ("firmware of its choice", {"extra": "<os firmware='efi'><type arch='x86_64' machine='q35'>hvm</type></os>"}, "firmware='efi'"),
     ("SMBIOS of the host", {"extra": "<os><type arch='x86_64' machine='pc'>hvm</type><smbios mode='host'/></os>"}, "smbios mode='host'"),
     ("a paravirtual guest", {"extra": "<os><type>linux</type></os>"}, "hvm"),
     ("the host's CPU without KVM", {"extra": "<cpu mode='host-passthrough'/>"}, "needs type='kvm'"),

@@ -134,7 +134,7 @@ def test_closing_wakes_a_reader(attach):
         except ValueError as error:
             seen.append(error)
 
-    reader = threading.Thread(target=read)
+    reader = threading.Thread(target=read, daemon=True)
     reader.start()
     stream.close()
     reader.join(5)

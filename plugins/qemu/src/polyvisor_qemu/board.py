@@ -85,12 +85,6 @@ def _dump_core(config: Domain) -> bool:
 def _firmware(line: CommandLine, guest: Guest) -> dict[str, object]:
     """Flash images as block nodes that the machine refers to; a BIOS image is an option of its own."""
     system: Any = guest.config.os
-    if system.firmware_choice not in (None, "bios"):
-        raise refusal(
-            f"<os firmware={system.firmware_choice!r}>",
-            system,
-            why="is not chosen automatically yet; name the images in <loader> and <nvram>",
-        )
     loader, nvram = system.loader, system.nvram
     if loader is None:
         if nvram is not None:
@@ -273,8 +267,8 @@ def add_boot(line: CommandLine, guest: Guest) -> None:
     """Boot menu and strictness, or a kernel that is loaded directly."""
     system: Any = guest.config.os
     only(
-        system, "firmware_choice", "type", "loader", "nvram", "kernel", "initrd", "cmdline", "dtb", "boot", "bootmenu",
-        "smbios", "bios", "acpi", inside="<domain>",
+        system, "firmware_choice", "firmware", "type", "loader", "nvram", "kernel", "initrd", "cmdline", "dtb",
+        "boot", "bootmenu", "smbios", "bios", "acpi", inside="<domain>",
     )  # fmt: skip
     options: dict[str, object] = {"strict": True}
     if system.bootmenu is not None:

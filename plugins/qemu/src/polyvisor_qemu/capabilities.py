@@ -6,9 +6,6 @@ left out or said to be unsupported.
 
 from __future__ import annotations
 
-import glob
-import json
-import logging
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
@@ -18,17 +15,12 @@ from polyvisor.host import Host, can_create_vm
 from polyvisor.host.document import capabilities_host
 from polyvisor.model import capabilities as model
 from polyvisor.model import domaincaps as dc
-from polyvisor_qemu import arches, chardevs, hostfacts
+from polyvisor_qemu import arches, chardevs, firmware, hostfacts
 from polyvisor_qemu.devices import video
 from polyvisor_qemu.machine import machine as machine_kind
 from polyvisor_qemu.probe import Emulator, MachineType
 from polyvisor_qemu.processor import HYPERV
 from polyvisor_qemu.session import QemuSession
-
-log = logging.getLogger(__name__)
-
-_FIRMWARE = ("/etc/qemu/firmware/*.json", "/usr/share/qemu/firmware/*.json")
-"""Where descriptions of firmware images are (QEMU's ``docs/interop/firmware.json``)."""
 
 _VIRTIO_MODELS = ("virtio", "virtio-transitional", "virtio-non-transitional")
 
@@ -151,34 +143,9 @@ def _describe(emulator: Emulator, arch: str, kind: MachineType, domain_type: str
 def _os(arch: str, kind: MachineType) -> dc.OsFeature:
     loader = dc.LoaderFeature.of(
         {"type": ["rom", "pflash"], "readonly": ["yes", "no"], "secure": ["yes", "no"]},
-        paths=firmware_images(arch, kind.name),
+        paths=firmware.installed(arch, kind.name),
     )
-    return dc.OsFeature.of({"firmware": ["bios"]}, loader=loader)
-
-
-def firmware_images(arch: str, machine: str) -> list[str]:
-    """Flash images installed here for an architecture and a machine type, by QEMU's firmware descriptions."""
-    import fnmatch
-
-    found: list[str] = []
-    for path in sorted(name for pattern in _FIRMWARE for name in glob.glob(pattern)):
-        try:
-            with open(path, "rb") as file:
-                description = json.load(file)
-            targets = [
-                pattern
-                for target in description["targets"]
-                if target["architecture"] == arch
-                for pattern in target["machines"]
-            ]
-            mapping = description["mapping"]
-            image = mapping["executable"]["filename"] if mapping["device"] == "flash" else mapping["filename"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            log.warning("the firmware description %s cannot be used: %s", path, error)
-            continue
-        if image not in found and any(fnmatch.fnmatchcase(machine, pattern) for pattern in targets):
-            found.append(image)
-    return found
+    return dc.OsFeature.of({"firmware": ["bios", "efi"] if loader.paths else ["bios"]}, loader=loader)
 
 
 def _cpu(emulator: Emulator, kvm: bool) -> dc.CpuFeature:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from polyvisor.errors import UnsupportedConfiguration
-from polyvisor_qemu import addresses, arches, devices
+from polyvisor_qemu import addresses, arches, devices, firmware
 from polyvisor_qemu.argv import Guest
 from polyvisor_qemu.support import refusal
 
@@ -31,6 +31,7 @@ def complete(config: Domain, answers: Answers, files: GuestFiles) -> None:
     _machine(config, answers)
     guest = Guest(config, answers.emulator(held.emulator), files)
     _cpu(config, guest)
+    firmware.complete(config, guest)
     _implied_devices(config, guest)
     for device in list(held):
         if devices.module(type(device).tag) is not None:

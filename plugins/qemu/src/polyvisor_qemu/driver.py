@@ -263,12 +263,19 @@ class QemuDriver:
 
     @hookimpl
     def start(
-        self, session: QemuSession, domain: DomainRef, *, paused: bool, autodestroy: bool, force_boot: bool
+        self,
+        session: QemuSession,
+        domain: DomainRef,
+        *,
+        paused: bool,
+        autodestroy: bool,
+        force_boot: bool,
+        reset_nvram: bool,
     ) -> DomainRef:
         from polyvisor_qemu import lifecycle
 
         # there are no managed save images yet, so every boot is a fresh one, which is what force_boot asks
-        return lifecycle.start(session, domain, paused=paused, autodestroy=autodestroy)
+        return lifecycle.start(session, domain, paused=paused, autodestroy=autodestroy, reset_nvram=reset_nvram)
 
     @hookimpl
     def shutdown(self, session: QemuSession, domain: DomainRef, *, modes: Sequence[ShutdownMode]) -> None:

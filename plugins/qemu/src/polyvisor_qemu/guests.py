@@ -80,7 +80,7 @@ def examine(files: GuestFiles, status: dict[str, Any]) -> Look:
 def _live_state(files: GuestFiles, status: dict[str, Any]) -> StateInfo:
     if status["phase"] == STARTING:
         return StateInfo(DomainState.PAUSED, "starting up")
-    found = journal.story(files.journal).state
+    found = journal.story(files.journal, starts_paused=bool(status.get("starts_paused"))).state
     return StateInfo(DomainState.PAUSED, "user") if found.reason == "starting up" else found
 
 

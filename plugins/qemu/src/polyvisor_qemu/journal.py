@@ -82,7 +82,7 @@ _FRESH = StateInfo(DomainState.PAUSED, "starting up")
 
 
 def tell(events: Iterable[Entry], *, booted: bool = False) -> Story:
-    """Follow the events from the first (or, with ``booted``, from somewhere later on) to the state they lead to."""
+    """Follow the events to the state they lead to. Unless ``booted``, the first RESUME is the guest's start."""
     state, ended, cause = _FRESH, None, "user"
     for event in events:
         match event.name:
@@ -110,8 +110,10 @@ def tell(events: Iterable[Entry], *, booted: bool = False) -> Story:
     return Story(state, ended)
 
 
-def story(path: str | os.PathLike[str]) -> Story:
-    """The story of the journal at ``path``, read from its end: a long one costs no more than a short one."""
+def story(path: str | os.PathLike[str], *, starts_paused: bool = False) -> Story:
+    """The story of the journal at ``path``, read from its end: a long one costs no more than a short one.
+
+    ``starts_paused`` tells that the guest was started with its vCPUs stopped."""
     try:
         with open(path, "rb") as file:
             size = file.seek(0, os.SEEK_END)
@@ -124,7 +126,7 @@ def story(path: str | os.PathLike[str]) -> Story:
                     del lines[:1]
                 telling = [line for line in lines if any(mark in line for mark in _TELLING + _CAUSES)]
                 if not start or any(mark in line for line in telling for mark in _TELLING):
-                    return tell(entries(telling), booted=bool(start))
+                    return tell(entries(telling), booted=starts_paused or start > 0)
                 window *= 8
     except FileNotFoundError:
         return Story(_FRESH)

@@ -25,7 +25,7 @@ from polyvisor.errors import (
 from polyvisor.spi import DomainRef, DomainState, Lifecycle
 from polyvisor.state import LivenessLock, locked, reported, write_atomic
 from polyvisor.state.disk import make_private_directory
-from polyvisor_qemu import bus, ended, guests, journal
+from polyvisor_qemu import bus, ended, firmware, guests, journal
 from polyvisor_qemu.process import Process, spawn
 from polyvisor_qemu.qmp import CommandFailed, Monitor, MonitorClosed, listen
 from polyvisor_qemu.session import GuestFiles, QemuSession
@@ -48,7 +48,9 @@ _LONGEST_LOG = 2 * 1024 * 1024
 # -- starting ---------------------------------------------------------------------------------------------
 
 
-def start(session: QemuSession, domain: DomainRef, *, paused: bool, autodestroy: bool) -> DomainRef:
+def start(
+    session: QemuSession, domain: DomainRef, *, paused: bool, autodestroy: bool, reset_nvram: bool = False
+) -> DomainRef:
     """Start a defined guest."""
     from polyvisor_qemu import configuration
 
@@ -60,7 +62,9 @@ def start(session: QemuSession, domain: DomainRef, *, paused: bool, autodestroy:
             raise InvalidState(f"{domain} is already running", target=str(domain), driver="qemu")
         if entry is None:
             raise NoSuchDomain(f"there is no {domain}", target=str(domain), driver="qemu")
-        intent = _intend(session, configuration.load(session, entry), autodestroy=autodestroy)
+        config = configuration.load(session, entry)
+        firmware.prepare_variables(config, reset=reset_nvram)
+        intent = _intend(session, config, autodestroy=autodestroy)
         return _run(session, *intent, paused=paused)
 
 
@@ -74,6 +78,7 @@ def create(session: QemuSession, config: Domain, *, paused: bool, autodestroy: b
             raise InvalidState(f"domain {config.name!r} is already running", driver="qemu")
         with configuration.names(session):
             configuration.refuse_taken(session, config.name, uuid)
+            firmware.prepare_variables(config, reset=False)
             intent = _intend(session, config, autodestroy=autodestroy)
         return _run(session, *intent, paused=paused)
 

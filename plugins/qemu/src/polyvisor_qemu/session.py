@@ -101,6 +101,7 @@ class GuestFiles:
         "monitor",
         "pipe",
         "uuid",
+        "variables",
     )
 
     def __init__(self, paths: Paths, uuid: UUID) -> None:
@@ -113,6 +114,7 @@ class GuestFiles:
         self.alive = f"{self.directory}/alive"
         self.live = f"{self.directory}/live.xml"
         self.logs = os.fspath(paths.log)
+        self.variables = f"{paths.state}/nvram/{uuid}.fd"
         self._paths = paths
         self.log = f"{self.logs}/{uuid}.log"
 

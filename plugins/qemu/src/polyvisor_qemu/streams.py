@@ -99,7 +99,8 @@ class ConsoleStream:
         self._path = log
         size = os.fstat(self._log).st_size
         self._position = max(0, size - replay)
-        self._closed = False
+        self._closed = self._released = False
+        self._readers = 0
         self._inotify = Inotify()
         self._inotify.watch(log, IN_MODIFY)
         self._flag = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -121,6 +122,17 @@ class ConsoleStream:
 
     def read(self, size: int = 65536) -> bytes:
         """What was printed since, waiting until there is something; empty once the guest is gone."""
+        with self._lock:
+            self._check()
+            self._readers += 1
+        try:
+            return self._wait(size)
+        finally:
+            with self._lock:
+                self._readers -= 1
+                self._release()
+
+    def _wait(self, size: int) -> bytes:
         while True:
             self._check()
             data = self._next(size)
@@ -162,8 +174,15 @@ class ConsoleStream:
                 return
             self._closed = True
             os.eventfd_write(self._flag, 1)  # wakes a reader that waits
+            self._release()
         if self._end is not None:
             self._end.close()
+
+    def _release(self) -> None:
+        """Close the descriptors once nobody waits on them: closed under a sleeper, they would never wake it."""
+        if not self._closed or self._readers or self._released:
+            return
+        self._released = True
         for descriptor in (self._log, self._flag, self._pidfd):
             if descriptor is not None:
                 os.close(descriptor)
