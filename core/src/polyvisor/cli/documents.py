@@ -64,17 +64,19 @@ def kind_of(xml: bytes) -> str:
     from polyvisor.documents.parsing import parse
 
     tag = str(parse(xml).tag)
-    for kind in model.kinds():
-        if model.root(kind).tag == tag:
+    known: list[str] = []
+    for kind in (*model.kinds(), *model.FAMILIES):
+        tags = [root.tag for root in model.roots(kind)]
+        if tag in tags:
             return kind
+        known += tags
     from difflib import get_close_matches
 
-    known = [model.root(kind).tag for kind in model.kinds()]
     near = get_close_matches(tag, known, n=1)
     suggestion = f"; did you mean <{near[0]}>?" if near else ""
     raise InvalidArgument(
         f"<{tag}> is the root element of no known document{suggestion}",
-        hint=f"documents begin with {', '.join(f'<{name}>' for name in known)}; --kind says which one is meant",
+        hint="polyvisor schema list names the kinds of documents; --kind says which one is meant",
     )
 
 

@@ -90,18 +90,18 @@ def diagnose(
     return _faults(tree, root, contributions)
 
 
-def relaxng(root: type[Element], contributions: Iterable[type[Element]] = ()) -> bytes:
-    """The RELAX NG grammar of a root class's documents."""
+def relaxng(root: type[Element], contributions: Iterable[type[Element]] = (), *others: type[Element]) -> bytes:
+    """The RELAX NG grammar of a root class's documents; those of ``others`` may be the root as well."""
     from polyvisor.documents.grammar import emit
 
-    return emit(root, tuple(contributions))
+    return emit(root, tuple(contributions), *others)
 
 
-def xsd(root: type[Element], contributions: Iterable[type[Element]] = ()) -> bytes:
-    """The XSD 1.1 schema of a root class's documents."""
+def xsd(root: type[Element], contributions: Iterable[type[Element]] = (), *others: type[Element]) -> bytes:
+    """The XSD 1.1 schema of a root class's documents; those of ``others`` may be the root as well."""
     from polyvisor.documents.schema import emit
 
-    return emit(root, tuple(contributions))
+    return emit(root, tuple(contributions), *others)
 
 
 def gate(root: type[Element], contributions: Iterable[type[Element]] = ()) -> RelaxNG:

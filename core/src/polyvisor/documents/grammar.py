@@ -41,10 +41,10 @@ class Content:
         return p.group((*self.attributes, p.interleave(self.elements) if self.elements else data))
 
 
-def emit(root: type[Element], contributions: Sequence[type[Element]] = ()) -> bytes:
-    """The grammar of the documents whose root is ``root``, with what drivers contribute."""
+def emit(root: type[Element], contributions: Sequence[type[Element]] = (), *others: type[Element]) -> bytes:
+    """The grammar of the documents whose root is ``root`` or one of ``others``, with what drivers contribute."""
     grammar = _Grammar(root)
-    start = Pattern("start", (), (grammar.element(root_target(root)),))
+    start = Pattern("start", (), (p.choice([grammar.element(root_target(each)) for each in (root, *others)]),))
     tree = Pattern("grammar", (("datatypeLibrary", p.DATATYPES),), (start, *grammar.patterns())).tree()
     _contribute(tree, root, contributions)
     return _serialised(tree)

@@ -27,13 +27,13 @@ Alternatives = list[tuple[str, str]]
 """(Test on the element's own attributes, type) in order; an empty test is always true."""
 
 
-def emit(root: type[Element], contributions: Sequence[type[Element]] = ()) -> bytes:
-    """The schema of the documents whose root is ``root``.
+def emit(root: type[Element], contributions: Sequence[type[Element]] = (), *others: type[Element]) -> bytes:
+    """The schema of the documents whose root is ``root`` or one of ``others``.
 
     Contributed elements are admitted by their namespace; their own schemas are for their drivers to bring."""
     schema = _Schema(root, contributions)
-    start = schema.element(root_target(root))
-    tree = _x("schema", {"elementFormDefault": "unqualified"}, start, *schema.types.values())
+    start = [schema.element(root_target(each)) for each in (root, *others)]
+    tree = _x("schema", {"elementFormDefault": "unqualified"}, *start, *schema.types.values())
     etree.indent(tree, "  ")
     return bytes(etree.tostring(tree, encoding="UTF-8", xml_declaration=True)) + b"\n"
 

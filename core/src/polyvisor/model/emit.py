@@ -25,9 +25,10 @@ _EMITTERS = {"rng": documents.relaxng, "xsd": documents.xsd}
 
 def schemas() -> Iterator[tuple[str, bytes]]:
     """File name and content of every schema there is."""
-    for kind in model.kinds():
+    for kind in (*model.kinds(), *model.FAMILIES):
+        root, *others = model.roots(kind)
         for suffix, emitter in _EMITTERS.items():
-            yield f"{kind}.{suffix}", _headed(emitter(model.root(kind)))
+            yield f"{kind}.{suffix}", _headed(emitter(root, (), *others))
 
 
 def stale(directory: Path) -> list[str]:
