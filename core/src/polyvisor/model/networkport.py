@@ -129,7 +129,6 @@ def complete(port: NetworkPort) -> NetworkPort:
     tidy_port(port.virtualport)
     if isinstance(port.plug, HostdevPlug):
         port.plug.address.fill()
-        port.plug.managed = bool(port.plug.managed)
     return port
 
 

@@ -90,8 +90,9 @@ class Secret(Element):
 
 
 def complete(secret: Secret) -> Secret:
-    """Fill in, in place, what the document implies: an identifier. Returns ``secret``."""
+    """Fill in, in place, what the document implies: an identifier; drop an empty description. Returns ``secret``."""
     secret.uuid = secret.uuid or str(uuid.uuid4())
+    secret.description = secret.description or None
     return secret
 
 

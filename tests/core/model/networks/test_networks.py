@@ -91,11 +91,21 @@ def test_several_vlans_are_a_trunk():
 
 
 @pytest.mark.parametrize(
-    "empty", ["<dns/>", "<bandwidth/>", "<mtu size='0'/>", ip("<dhcp/>"), ip("<tftp root=''/>"), "<forward/>" + IP]
+    "empty",
+    [
+        "<dns/>",
+        "<title/>",
+        "<description/>",
+        "<bandwidth/>",
+        "<mtu size='0'/>",
+        ip("<dhcp/>"),
+        ip("<tftp root=''/>"),
+        "<forward/>" + IP,
+    ],
 )
 def test_what_says_nothing_is_dropped(empty):
     written = model.format(finished(empty))
-    for tag in ("dns", "bandwidth", "mtu", "dhcp", "tftp", "nat>"):
+    for tag in ("dns", "title", "description", "bandwidth", "mtu", "dhcp", "tftp", "nat>"):
         assert f"<{tag}" not in written
 
 

@@ -25,7 +25,7 @@ def port(inside: str):
 
 def test_a_function_given_to_a_guest_has_all_its_numbers():
     plug = port("<plug type='hostdev-pci'><address bus='1'/></plug>").plug
-    assert (str(plug.address), plug.managed) == ("0000:01:00.0", False)
+    assert (str(plug.address), plug.managed) == ("0000:01:00.0", None)
 
 
 def test_a_port_may_be_guaranteed_bandwidth():

@@ -26,6 +26,8 @@ def complete(network: Network) -> Network:
 
 def _identity(network: Network) -> None:
     network.uuid = network.uuid or str(uuid.uuid4())
+    network.title = network.title or None
+    network.description = network.description or None
 
 
 def _forward(network: Network) -> None:
