@@ -272,3 +272,24 @@ def test_a_reboot_whose_helper_was_killed_is_finished_at_the_next_open(uri, conn
         read_until(stream, b"ready")
     domain.shutdown()
     assert until(lambda: state(domain)[0] is DomainState.SHUT_OFF)
+
+
+def test_uefi_is_chosen_and_the_guest_keeps_its_own_variables(connection, tmp_path):
+    from polyvisor_qemu import firmware
+
+    if not any("requires-smm" not in image.features and image.template for image in firmware.images()):
+        pytest.skip("no UEFI firmware is installed")
+    document = boot_sector(machine="q35").replace("<os>", "<os firmware='efi'>")
+    domain = connection.define(document)
+    system = domain.config().os
+    assert system.loader.type == "pflash" and system.nvram.path.startswith(str(tmp_path))
+    domain.start()
+    variables = Path(system.nvram.path)
+    assert variables.stat().st_mode & 0o777 == 0o600
+    domain.destroy()
+    variables.write_bytes(variables.read_bytes()[:-1] + b"x")
+    domain.start(reset_nvram=True)
+    domain.destroy()
+    assert not variables.read_bytes().endswith(b"x")
+    domain.undefine(nvram=True)
+    assert not variables.exists()
