@@ -66,10 +66,27 @@ def test_changed_domain_documents_are_judged_alike(adapter):
     assert right / total >= 0.985
 
 
-def test_documents_are_completed_alike(score, adapter, cases):
+COMPLETED = (
+    "genericxml2xml",
+    "domainbackup",
+    "domaincheckpoint",
+    "domainsnapshot",
+    "nodedevxml2xml",
+    "storagepoolcaps",
+    "storagepoolxml2xml",
+    "storagevolxml2xml",
+)
+"""Suites of documents that are read, completed and written; all of their answers are ours."""
+
+PRIVATE = {"backup-pull-internal-invalid"}
+"""Documents in a format that libvirt keeps to itself, which its own schema refuses as ours does."""
+
+
+@pytest.mark.parametrize("suite", COMPLETED)
+def test_documents_are_completed_alike(score, adapter, cases, suite):
     root, records = cases
     wrong: list[Any] = []
     for record in records:
-        if record["suite"] == "genericxml2xml":
-            score.run_case(adapter.genericxml2xml, score.Case(record, root, {}), record, wrong)
+        if record["suite"] == suite and record["case"] not in PRIVATE:
+            score.run_case(getattr(adapter, suite), score.Case(record, root, {}), record, wrong)
     assert wrong == []
