@@ -158,3 +158,21 @@ def test_what_domain_capabilities_list_is_accepted(connection):
         connection.define(boot_sector(f"video-{model}", devices=f"<video><model type='{model}'/></video>"))
     for model in offered.devices.rng.offers("model"):
         connection.define(boot_sector(f"rng-{model}", devices=f"<rng model='{model}'><backend model='builtin'/></rng>"))
+
+
+def test_what_a_guest_uses_is_counted(connection):
+    domain = connection.define(boot_sector())
+    connection.define(boot_sector("idle"))
+    domain.start()
+    ready(domain)
+    assert domain.cpu_stats().total.total_ns > 0
+    memory = domain.memory_stats()
+    assert memory.actual == 32768 and memory.rss > 1024
+    disk = domain.block_stats(disk="vda")
+    assert disk.read_requests > 0 and disk.read_bytes >= 512 and disk == domain.block_stats()
+    with pytest.raises(NoSuchDevice):
+        domain.block_stats(disk="vdb")
+    table = {stats.ref.name: stats.values for stats in connection.domain_stats()}
+    assert (table["idle"]["state.state"], table["demo"]["state.state"], table["demo"]["state.reason"]) == (5, 1, 1)
+    assert table["demo"]["block.count"] == 1 and table["demo"]["block.0.rd.reqs"] == disk.read_requests
+    assert table["demo"]["balloon.current"] == 32768 and "cpu.time" not in table["idle"]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from polyvisor.operations.lifecycle import ShutdownMode
     from polyvisor.operations.listing import ControlInfo, DomainInfo
     from polyvisor.operations.saving import Screenshot
+    from polyvisor.operations.statistics import BlockStats, CpuStats, DomainStats, MemoryUse, StatsGroup
 
 
 class QemuDriver:
@@ -434,6 +435,52 @@ class QemuDriver:
         from polyvisor_qemu import controls
 
         return controls.command(session, domain, command, human=human)
+
+    # -- statistics ---------------------------------------------------------------------------------------
+
+    @hookimpl
+    def cpu_stats(self, session: QemuSession, domain: DomainRef) -> CpuStats:
+        from polyvisor_qemu import statistics
+
+        return statistics.cpu_stats(session, domain)
+
+    @hookimpl
+    def memory_stats(self, session: QemuSession, domain: DomainRef) -> MemoryUse:
+        from polyvisor_qemu import statistics
+
+        return statistics.memory_stats(session, domain)
+
+    @hookimpl
+    def block_stats(self, session: QemuSession, domain: DomainRef, *, disk: str | None) -> BlockStats:
+        from polyvisor_qemu import statistics
+
+        return statistics.block_stats(session, domain, disk)
+
+    @hookimpl
+    def domain_stats(
+        self,
+        session: QemuSession,
+        *,
+        domains: Sequence[DomainRef],
+        groups: Collection[StatsGroup],
+        active: bool | None,
+        persistent: bool | None,
+        states: Collection[DomainState] | None,
+        nowait: bool,
+        enforce: bool,
+    ) -> list[DomainStats]:
+        from polyvisor_qemu import statistics
+
+        return statistics.domain_stats(
+            session,
+            domains=domains,
+            groups=groups,
+            active=active,
+            persistent=persistent,
+            states=states,
+            nowait=nowait,
+            enforce=enforce,
+        )
 
 
 driver = QemuDriver()

@@ -43,10 +43,27 @@ class Process:
     @property
     def cpu_time_ns(self) -> int | None:
         """User and system time in nanoseconds, None when it is gone."""
+        found = self.cpu_times_ns
+        return None if found is None else sum(found)
+
+    @property
+    def cpu_times_ns(self) -> tuple[int, int] | None:
+        """User time and system time in nanoseconds, None when it is gone."""
         found = _stat(self.pid)
         if found is None or found[0] in _GONE or found[1] != self.started:
             return None
-        return found[2] * (1_000_000_000 // os.sysconf("SC_CLK_TCK"))
+        tick = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+        return found[2] * tick, found[3] * tick
+
+    @property
+    def resident_kib(self) -> int | None:
+        """KiB of the host's memory that it holds (``/proc/<pid>/statm``), None when it is gone."""
+        try:
+            with open(f"/proc/{self.pid}/statm", "rb") as file:
+                pages = int(file.read().split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+        return pages * (os.sysconf("SC_PAGE_SIZE") // 1024) if self.alive else None
 
     @contextmanager
     def handle(self) -> Iterator[int | None]:
@@ -138,15 +155,15 @@ def find(needle: str) -> list[Process]:
     return found
 
 
-def _stat(pid: int) -> tuple[str, int, int] | None:
-    """State letter, start time and CPU time (clock ticks) of a pid."""
+def _stat(pid: int) -> tuple[str, int, int, int] | None:
+    """State letter, start time, user time and system time (clock ticks) of a pid."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             text = file.read()
     except (FileNotFoundError, ProcessLookupError):
         return None
     fields = text[text.rindex(b")") + 2 :].split()
-    return fields[0].decode(), int(fields[19]), int(fields[11]) + int(fields[12])
+    return fields[0].decode(), int(fields[19]), int(fields[11]), int(fields[12])
 
 
 def _exited(descriptor: int, timeout: float) -> bool:
