@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from polyvisor import config
 from polyvisor.errors import ConfigurationError
 
