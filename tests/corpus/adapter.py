@@ -219,11 +219,11 @@ def domaincheckpoint(case: Any) -> dict[str, str]:
     created, arranged = (*case.params["args"], "", "")[:2]
     try:
         found = model.parse("domaincheckpoint", case.bytes(), contributions=_contributed())
-        checkpoint.take(
-            found,
-            created=int(created) if created else None,
-            parent=EARLIER_CHECKPOINT if "TEST_PARENT" in arranged else None,
-        )
+        if case.params.get("redefine"):
+            checkpoint.restore(found)
+        else:
+            parent = EARLIER_CHECKPOINT if "TEST_PARENT" in arranged else None
+            checkpoint.take(found, created=int(created) if created else None, parent=parent)
         if found.disks is None and "TEST_VDA_BITMAP" in arranged:  # the domain has that one disk
             checkpoint.align(found, ["vda"])
         model.check("domaincheckpoint", found)
@@ -235,7 +235,7 @@ def domaincheckpoint(case: Any) -> dict[str, str]:
 def domainbackup(case: Any) -> dict[str, str]:
     try:
         found = model.parse("domainbackup", case.bytes())
-        names = [disk.name for disk in found.disks.disks]
+        names = [disk.name for disk in found.disks.disks] if found.disks else []
         backup.align(found, {name: f"/fake/{name}.qcow2" for name in [*names, "vdextradisk"]}, "SUFFIX")
     except InvalidDocument as error:
         return {"rejected": "parse", "why": str(error)}

@@ -79,6 +79,27 @@ def take(checkpoint: DomainCheckpoint, *, created: int | None = None, parent: st
     return complete(checkpoint)
 
 
+def restore(checkpoint: DomainCheckpoint) -> DomainCheckpoint:
+    """Bring into form, in place, the document of a checkpoint that exists already; returns ``checkpoint``.
+
+    Raises InvalidDocument unless it says its name and its moment."""
+    from polyvisor.model.domain.completion import complete as complete_domain
+
+    said = (("name", checkpoint.name), ("creationTime", checkpoint.creation_time))
+    refuse(
+        checkpoint,
+        _called(checkpoint),
+        (
+            Contradiction(checkpoint, f"a checkpoint that exists has a <{tag}>, which is missing", child=tag)
+            for tag, value in said
+            if value is None
+        ),
+    )
+    if isinstance(checkpoint.domain, DomainRecord):
+        complete_domain(checkpoint.domain, new=False)
+    return complete(checkpoint)
+
+
 def align(checkpoint: DomainCheckpoint, disks: Iterable[str]) -> DomainCheckpoint:
     """Say, in place, what becomes of each disk of the domain, in the domain's order; returns ``checkpoint``.
 
@@ -129,5 +150,6 @@ __all__ = [
     "align",
     "check",
     "complete",
+    "restore",
     "take",
 ]

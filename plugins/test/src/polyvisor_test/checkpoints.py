@@ -154,10 +154,10 @@ def _writable(machine: Machine) -> list[str]:
 
 def _redefine(session: TestSession, machine: Machine, document: DomainCheckpoint) -> CheckpointRef:
     """Record a checkpoint that its document describes in full."""
-    from polyvisor.model.checkpoint import DomainRecord
+    from polyvisor.model.checkpoint import DomainRecord, restore
 
-    if not document.name or document.creation_time is None:
-        raise InvalidDocument("a checkpoint that is recorded again needs its <name> and <creationTime>")
+    restore(document)
+    assert document.name and document.creation_time is not None  # as restore() makes sure
     parent = document.parent.name if document.parent else None
     if parent is not None and parent not in machine.checkpoints:
         raise NoSuchCheckpoint(f"{machine.ref} has no checkpoint {parent!r}, which should be the parent")

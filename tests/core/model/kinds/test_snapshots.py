@@ -129,6 +129,19 @@ def test_disks_that_a_checkpoint_does_not_list_do_not_record():
     ]
 
 
+def test_a_checkpoint_to_restore_says_name_and_moment_and_keeps_its_parent():
+    with pytest.raises(InvalidDocument) as caught:
+        checkpoint.restore(check_point(""))
+    assert [fault.path for fault in caught.value.faults] == ["/domaincheckpoint/name", "/domaincheckpoint/creationTime"]
+    xml = (
+        "<domaincheckpoint><name>c</name><creationTime>5</creationTime><parent><name>b</name></parent>"
+        "<disks><disk name='vda' size='9'/></disks></domaincheckpoint>"
+    )
+    made = checkpoint.restore(model.parse("domaincheckpoint", xml))
+    (disk,) = made.disks.disks
+    assert (made.parent.name, disk.bitmap, disk.size) == ("b", "c", 9)
+
+
 @pytest.mark.parametrize("name", ["../escape", ".hidden", "a/b", "two words", ""])
 def test_a_checkpoint_has_a_name_that_can_be_a_file(name):
     with pytest.raises(InvalidDocument):

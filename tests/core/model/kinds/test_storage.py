@@ -47,6 +47,9 @@ def test_permissions_that_change_nothing_are_dropped():
 def test_a_volume_group_and_its_pool_lend_each_other_their_names():
     named = pool("<pool type='logical'><name>vg</name></pool>")
     assert (named.source.name, named.source.format.type, named.target.path) == ("vg", "lvm2", "/dev/vg")
+    mode = "<permissions><mode>0700</mode></permissions>"
+    placed = pool(f"<pool type='logical'><name>vg</name><target>{mode}</target></pool>")
+    assert placed.target.path == "/dev/vg"
     lent = pool("<pool type='logical'><source><name>vg</name></source></pool>")
     assert lent.name == "vg"
 

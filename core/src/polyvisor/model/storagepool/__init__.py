@@ -92,6 +92,14 @@ class PoolTarget(Element):
     permissions: Permissions | None = child()
 
 
+@element("target")
+class LogicalTarget(Element):
+    """The directory of the volume group, which follows from its name."""
+
+    path: str | None = value(dt.ABSPATH)
+    permissions: Permissions | None = child()
+
+
 @element("pool", by="type", kind="storagepool")
 class StoragePool(Element):
     """Storage that volumes are taken from. The sizes are the host's to tell."""
@@ -141,7 +149,7 @@ class LogicalPool(StoragePool):
     """Logical volumes of a volume group."""
 
     source: LogicalPoolSource | None = child()
-    target: PoolTarget | None = child()
+    target: LogicalTarget | None = child()
 
 
 @variant("disk")
@@ -234,6 +242,7 @@ __all__ = [
     "IscsiDirectPool",
     "IscsiPool",
     "LogicalPool",
+    "LogicalTarget",
     "MultipathPool",
     "NetworkFilesystemPool",
     "PoolTarget",

@@ -14,6 +14,7 @@ from polyvisor.model.storagepool import (
     FilesystemPool,
     GlusterPool,
     LogicalPool,
+    LogicalTarget,
     NetworkFilesystemPool,
     PoolTarget,
     PoolType,
@@ -87,13 +88,14 @@ def _source(pool: StoragePool) -> None:
 
 
 def _target(pool: StoragePool) -> None:
-    if isinstance(pool, LogicalPool) and pool.target is None:
-        assert pool.source is not None
-        pool.target = PoolTarget(path=f"/dev/{pool.source.name}")
+    if isinstance(pool, LogicalPool):
+        assert pool.source is not None  # _name() has made one
+        pool.target = pool.target or LogicalTarget()
+        pool.target.path = pool.target.path or f"/dev/{pool.source.name}"
     if isinstance(pool, ZfsPool) and pool.target is None:
         pool.target = PoolTarget(path=f"/dev/zvol/{pool.source.name}")
-    target: PoolTarget | None = getattr(pool, "target", None)
-    if target is None:
+    target: PoolTarget | LogicalTarget | None = getattr(pool, "target", None)
+    if target is None or target.path is None:
         return
     target.path = clean_path(target.path)
     if target.permissions is not None:
