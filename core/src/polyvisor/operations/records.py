@@ -25,8 +25,8 @@ class DomainState(StrEnum):
 
     @property
     def active(self) -> bool:
-        """True when the hypervisor has the guest (running, paused, ...)."""
-        return self not in (DomainState.SHUT_OFF, DomainState.CRASHED, DomainState.NO_STATE)
+        """True when the hypervisor has the guest: running, paused, or crashed and kept for a look at it."""
+        return self not in (DomainState.SHUT_OFF, DomainState.NO_STATE)
 
 
 REASONS: dict[DomainState, tuple[str, ...]] = {
