@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,11 +115,9 @@ def test_children_do_not_stay_zombies(run):
 
 
 def test_a_process_is_found_by_its_command_line(run, tmp_path):
-    process = run("/bin/sh", "-c", f": {tmp_path}; exec sleep 60")
-    quiet = run("/bin/sleep", "60")
-    marked = run("/usr/bin/env", f"MARK={tmp_path}/mark", "/bin/sh", "-c", f"sleep 60; : {tmp_path}/mark")
-    assert eventually(lambda: [each.pid for each in find(f"{tmp_path}/mark")] == [marked.pid])
-    assert process.alive and quiet.alive
+    run("/bin/sleep", "60")
+    marked = run(sys.executable, "-S", "-c", "import time; time.sleep(60)", f"path={tmp_path}/mark")
+    assert eventually(lambda: find(f"{tmp_path}/mark") == [marked]), find(f"{tmp_path}/mark")
 
 
 def test_the_environment_is_a_short_list(monkeypatch):
