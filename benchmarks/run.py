@@ -11,9 +11,11 @@ hits all alike; medians are compared. Nothing asserts a time.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import platform
+import shlex
 import shutil
 import statistics
 import subprocess
@@ -23,6 +25,10 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polyvisor
 
 sys.path.insert(0, str(Path(__file__).parent))
 import peers
@@ -111,8 +117,7 @@ print(json.dumps(found))
         domain = connection.define(xml)
         domain.start()
         domain.destroy()
-        argv = same_machine(bench, xml)
-        bare = peers.BareQemu(argv, bench.directory)
+        bare = peers.BareQemu(same_machine(connection, xml), bench.directory)
         bare.start()
         for _ in range(bench.rounds):
             defined = timed(lambda: connection.define(xml))
@@ -130,17 +135,16 @@ print(json.dumps(found))
     return found
 
 
-def same_machine(bench: Bench, xml: str) -> list[str]:
-    """The machine of ``xml`` as a bare command line with the devices Polyvisor gives it, without its plumbing."""
-    return [
-        "/usr/bin/qemu-system-x86_64", "-machine", "q35", "-accel", "tcg", "-m", "64", "-smp", "1",
-        "-nodefaults", "-no-user-config", "-display", "none", "-S",
-        "-blockdev", json.dumps({"driver": "raw", "node-name": "d0",
-                                 "file": {"driver": "file", "filename": str(bench.image)}}),
-        "-device", json.dumps({"driver": "virtio-blk-pci", "drive": "d0", "id": "disk0"}),
-        "-chardev", "pty,id=s0", "-device", "isa-serial,chardev=s0",
-        "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
-    ]  # fmt: skip
+def same_machine(connection: polyvisor.Connection, xml: str) -> list[str]:
+    """The command line that Polyvisor runs for ``xml``, without its monitors and its log."""
+    words = shlex.split(connection.to_native("qemu-argv", xml))
+    argv = words[:1]
+    for option, value in itertools.pairwise(words):
+        if option in ("-mon", "-chardev") and ("charmonitor" in value or "charjournal" in value):
+            argv = argv[:-1] if argv[-1] == option else argv
+            continue
+        argv.append(value.partition(",logfile=")[0] if value.startswith("pty,") else value)
+    return argv
 
 
 def define(bench: Bench) -> dict[str, Times]:

@@ -101,7 +101,9 @@ class Element:
 
     def copy(self) -> Self:
         """A deep copy."""
-        return copy.deepcopy(self)
+        twin = object.__new__(type(self))
+        twin.__dict__.update({name: _copied(value) for name, value in self.__dict__.items()})
+        return twin
 
     @property
     def runtime_only(self) -> bool:
@@ -136,6 +138,20 @@ class Element:
         from polyvisor.documents.writer import write
 
         return write(self)
+
+
+_IMMUTABLE = frozenset({type(None), bool, int, float, str, bytes})
+
+
+def _copied(value: Any) -> Any:
+    """A copy of a field's value; several times quicker than deepcopy, which does not know what it will meet."""
+    if type(value) in _IMMUTABLE:
+        return value
+    if isinstance(value, Element):
+        return value.copy()
+    if type(value) is list:
+        return [_copied(each) for each in value]
+    return copy.deepcopy(value)
 
 
 def element(tag: str, **options: Any) -> Callable[[E], E]:
