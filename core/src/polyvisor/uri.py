@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from polyvisor.errors import InvalidURI
@@ -14,7 +13,9 @@ _SCHEME = re.compile(r"[a-z][a-z0-9.-]*(\+[a-z0-9]+)?", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class URI:
-    """A parsed connection URI. Printing one never shows a password: there is no field to hold it."""
+    """A parsed connection URI. Printing one never shows a password: there is no field to hold it.
+
+    ``parameters`` are the query's names and values in order; ``&`` and ``;`` both divide them."""
 
     scheme: str
     path: str = ""
@@ -22,7 +23,7 @@ class URI:
     port: int | None = None
     user: str | None = None
     transport: str | None = None
-    query: Mapping[str, str] = field(default_factory=dict)
+    parameters: tuple[tuple[str, str], ...] = ()
     fragment: str = ""
 
     def __str__(self) -> str:
@@ -32,17 +33,17 @@ class URI:
         if self.port is not None:
             authority = f"{authority}:{self.port}"
         text = f"{scheme}://{authority}{quote(self.path)}"
-        if self.query:
-            text += "?" + urlencode(self.query, quote_via=quote, safe="/:")
+        if self.parameters:
+            text += "?" + urlencode(self.parameters, quote_via=quote, safe="/:")
         return f"{text}#{quote(self.fragment)}" if self.fragment else text
 
     def option(self, name: str, default: str | None = None) -> str | None:
-        """The query parameter ``name``."""
-        return self.query.get(name, default)
+        """The query parameter ``name``; of several the last."""
+        return dict(self.parameters).get(name, default)
 
     def reject_unknown_options(self, *known: str) -> None:
         """Raise InvalidURI when the query has a parameter that is not one of ``known``."""
-        for name in self.query:
+        for name, _ in self.parameters:
             if name not in known:
                 raise InvalidURI(
                     f"unknown parameter {name!r} in {self}",
@@ -79,6 +80,6 @@ def parse_uri(text: str | URI) -> URI:
         port=port,
         user=unquote(parts.username) if parts.username is not None else None,
         path=unquote(parts.path),
-        query=dict(parse_qsl(parts.query, keep_blank_values=True)),
+        parameters=tuple(parse_qsl(parts.query.replace(";", "&"), keep_blank_values=True)),
         fragment=unquote(parts.fragment),
     )
