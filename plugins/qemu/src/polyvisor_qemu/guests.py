@@ -13,12 +13,11 @@ tables show: ``memory_kib``, ``max_memory_kib``, ``vcpus``, ``title``, ``os_type
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from polyvisor.errors import HypervisorError, InvalidState, NoSuchDomain
@@ -26,8 +25,10 @@ from polyvisor.spi import DomainRef, DomainState, Lifecycle, StateInfo
 from polyvisor.state import alive, reported
 from polyvisor_qemu import bus, ended, journal
 from polyvisor_qemu.process import Process, find
-from polyvisor_qemu.qmp import Monitor
 from polyvisor_qemu.session import GuestFiles, QemuSession
+
+if TYPE_CHECKING:
+    from polyvisor_qemu.qmp import Monitor
 
 STARTING, RUNNING = "starting", "running"
 
@@ -159,6 +160,8 @@ def remove_files(files: GuestFiles) -> None:
     """Remove the guest's run-time directory."""
     with reported("remove", files.directory):
         try:
+            import shutil
+
             shutil.rmtree(files.directory)
         except FileNotFoundError:
             pass  # gone is what was wanted
@@ -192,6 +195,8 @@ def active(session: QemuSession, domain: DomainRef) -> Iterator[Look]:
 @contextmanager
 def conversation(session: QemuSession, domain: DomainRef, *, timeout: float = 30.0) -> Iterator[tuple[Look, Monitor]]:
     """Hold the lock of a guest that must run and talk to its QEMU."""
+    from polyvisor_qemu.qmp import Monitor
+
     with (
         active(session, domain) as found,
         Monitor.connect(session.files(domain.uuid).monitor, timeout=timeout) as monitor,

@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 import select
 import signal
-import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from polyvisor.errors import HostError
+
+if TYPE_CHECKING:
+    import subprocess
 
 _ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")
 _GONE = ("Z", "X")
@@ -111,6 +114,8 @@ def spawn(
     """Start ``argv`` in a session of its own, with nothing of ours but ``descriptors`` and stderr to ``log``.
 
     Raises HostError when it cannot be executed."""
+    import subprocess
+
     try:
         child = subprocess.Popen(
             argv,
