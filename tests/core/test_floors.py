@@ -37,7 +37,7 @@ PUBLIC = ("spi", "errors", "units", "uri", "config", "documents", "model", "stat
 
 BEYOND = {
     "polyvisor": {"click", "lxml", "pluggy", "polyvisor_schemas"},
-    "polyvisor.documents": {"xmlschema"},
+    "polyvisor.documents": {"xmlschema", "yaml"},
     "polyvisor.testing": {"pytest", "_pytest"},
     "polyvisor_schemas": set(),
     "polyvisor_qemu": {"polyvisor"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -85,3 +86,16 @@ def test_a_lock_in_an_impossible_place_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(HostError, match="file"), locked(tmp_path / "file" / "a.lock"):
         pytest.fail("locked what cannot be")
+
+
+def test_a_lock_holds_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with (
+        locked(tmp_path / "lock"),
+        pytest.raises(Busy, match="in use by another process"),
+        locked(tmp_path / "lock", timeout=0),
+    ):
+        pytest.fail("the lock was taken twice")

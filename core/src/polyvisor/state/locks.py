@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from types import TracebackType
 
 from polyvisor.errors import Busy
 from polyvisor.state.disk import make_private_directory, reported
+
+log = logging.getLogger(__name__)
 
 _FIRST_WAIT = 0.0005
 _LONGEST_WAIT = 0.02
@@ -157,7 +160,10 @@ def _open(path: str, kind: int) -> int:
 
 
 def _sign(descriptor: int) -> None:
-    os.pwrite(descriptor, b"%-19d\n" % os.getpid(), 0)
+    try:
+        os.pwrite(descriptor, b"%-19d\n" % os.getpid(), 0)
+    except OSError as error:  # the name serves messages only; the lock holds on a full disk too
+        log.debug("cannot note the holder of a lock: %s", error)
 
 
 def _busy(path: str, subject: str | None, timeout: float) -> Busy:

@@ -6,15 +6,20 @@ dead only managers know. Lines are appended under a lock, so that none goes into
 
 from __future__ import annotations
 
+import errno
 import json
+import logging
 import os
 from typing import Any
 from uuid import UUID
 
+from polyvisor.errors import PolyvisorError
 from polyvisor.spi import DomainRef, Event, EventKind, Lifecycle, lifecycle
 from polyvisor.state import locked
 from polyvisor.state.disk import make_private_directory, reported
 from polyvisor_qemu.session import QemuSession
+
+log = logging.getLogger(__name__)
 
 _LONGEST = 1024 * 1024
 
@@ -30,7 +35,14 @@ def tell(session: QemuSession, domain: DomainRef, event: Lifecycle, detail: str,
 
 
 def publish(session: QemuSession, event: Event) -> None:
-    """Append any event about a domain."""
+    """Append any event about a domain. What it tells of is done: where it cannot be told, that is logged."""
+    try:
+        _append(session, event)
+    except PolyvisorError as error:
+        log.warning("other processes will not hear that %s is %s: %s", event.domain, event.event or event.kind, error)
+
+
+def _append(session: QemuSession, event: Event) -> None:
     assert event.domain is not None
     line = {
         "kind": event.kind.value,
@@ -47,7 +59,10 @@ def publish(session: QemuSession, event: Event) -> None:
     with locked(f"{file}.lock", subject="the file of events"), reported("write", file):
         descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.write(descriptor, json.dumps(line, separators=(",", ":")).encode() + b"\n")
+            before, text = os.fstat(descriptor).st_size, json.dumps(line, separators=(",", ":")).encode() + b"\n"
+            if os.write(descriptor, text) < len(text):
+                os.ftruncate(descriptor, before)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             if os.fstat(descriptor).st_size > _LONGEST:
                 os.replace(file, f"{file}.old")
         finally:
