@@ -8,12 +8,14 @@ from uuid import uuid4
 
 import pytest
 
+from polyvisor import model
 from polyvisor.config import Configuration
 from polyvisor.errors import AccessDenied, ConnectionClosed, DriverFault, InvalidArgument, InvalidState, ReadOnly
 from polyvisor.objects.connection import open_connection
+from polyvisor.operations.lifecycle import ShutdownMode
 from polyvisor.plugins import Plugins
 from polyvisor.services.access import Policy
-from polyvisor.spi import DomainRef, DomainState, Session, StateInfo, hookimpl
+from polyvisor.spi import DomainRef, DomainState, Lifecycle, Session, StateInfo, hookimpl, lifecycle
 
 
 class Driver:
@@ -44,6 +46,14 @@ class Driver:
     def destroy(self, session, domain):
         self.called.append("destroy")
         raise InvalidState("domain 'web' is not running")
+
+    @hookimpl
+    def shutdown(self, session, domain, modes):
+        self.called.append(list(modes))
+
+    @hookimpl
+    def domain_config(self, session, domain, secure):
+        return self.config
 
     @hookimpl
     def hostname(self, session):
@@ -170,3 +180,34 @@ def test_close_waits_for_calls_under_way_and_refuses_later_ones(opened, driver):
     assert driver.called[-2:] == ["version", "close"]
     connection.close()
     assert driver.called.count("close") == 1
+
+
+def test_words_become_members_of_the_enumerations_that_are_declared(opened, driver):
+    domain = opened().domain("web")
+    domain.shutdown(modes=["acpi"])
+    assert driver.called == [[ShutdownMode.ACPI]]
+    assert type(driver.called[0][0]) is ShutdownMode
+    with pytest.raises(InvalidArgument, match=r"modes of shutdown cannot be 'apci'.*'acpi', 'agent'"):
+        domain.shutdown(modes=["apci"])
+
+
+def test_a_document_is_shown_without_secrets_and_the_drivers_own_keeps_them(opened, driver):
+    driver.config = model.parse(
+        "domain",
+        "<domain type='test'><name>web</name><os><type>hvm</type></os><devices>"
+        "<graphics type='vnc' passwd='secret'/></devices></domain>",
+    )
+    domain = opened().domain("web")
+    assert "secret" not in domain.xml()
+    assert domain.config().devices.graphics[0].passwd is None
+    assert driver.config.devices.graphics[0].passwd == "secret"
+    assert "secret" in domain.xml(secure=True)
+
+
+def test_what_happens_while_a_connection_closes_is_still_heard(opened, driver):
+    connection = opened()
+    events = connection.events()
+    ref = DomainRef("web", uuid4(), 1)
+    driver.session.close = lambda: driver.session.events(lifecycle(ref, Lifecycle.STOPPED, "destroyed"))
+    connection.close()
+    assert [event.detail for event in events] == ["destroyed"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from polyvisor.errors import ConnectionClosed, DriverFault, PolyvisorError
@@ -14,6 +14,7 @@ from polyvisor.operations.watching import watch_events
 from polyvisor.plugins import LoadedDriver, Plugins
 from polyvisor.services import audit
 from polyvisor.services.access import Policy
+from polyvisor.services.arguments import converted
 from polyvisor.services.documents import Documents
 from polyvisor.services.events import EventHub, EventStream
 from polyvisor.services.jobs import Job
@@ -74,7 +75,7 @@ class Invoker:
             audit.record(operation, uri=self._uri, driver=self.driver.name, target=target, seconds=seconds, error=error)
 
     def _run(self, operation: Operation, arguments: Mapping[str, Any], job: Job[Any] | None) -> Any:
-        complete = {**operation.options, **arguments, "session": self.session}
+        complete = {**operation.options, **converted(operation, arguments), "session": self.session}
         for argument, kind in operation.documents.items():
             if complete[argument] is not None:
                 complete[argument] = self.documents.prepare(self.session, kind, complete[argument])
@@ -84,9 +85,7 @@ class Invoker:
             result = work.run(lambda: self.plugins.call(self.driver, operation, complete))
         else:
             result = self.plugins.call(self.driver, operation, complete)
-        if complete.get("secure") is False:
-            _conceal(result)
-        return result
+        return _concealed(result) if complete.get("secure") is False else result
 
     def listen(self, **wanted: Any) -> EventStream:
         """A stream of this connection's events; arguments are those of :meth:`EventHub.listen`."""
@@ -120,17 +119,30 @@ class Invoker:
                 return
             self._closing = True
             self._idle.wait_for(lambda: not self._running)
-        self.events.close()
-        self.session.close()
+        try:
+            self.session.close()  # guests that end with their connection are still heard to end
+        finally:
+            self.events.watch = lambda enabled: None
+            self.events.close()
 
 
-def _conceal(result: Any) -> None:
-    """Take the secrets out of a document that is handed out without ``secure``, whatever the driver left in it."""
-    walk = getattr(result, "walk", None)
+def _concealed(result: Any) -> Any:
+    """A document without its secrets, whatever the driver left in it; the driver's own object keeps them."""
+    if not any(_secrets(result)):
+        return result
+    shown = result.copy()
+    for element, attribute in list(_secrets(shown)):
+        setattr(element, attribute, None)
+    return shown
+
+
+def _secrets(document: Any) -> Iterator[tuple[Any, str]]:
+    """Each element with a field that holds a secret, and that field's name."""
+    walk = getattr(document, "walk", None)
     for element in walk() if walk is not None else ():
         for field in type(element).fields():
-            if field.secret:
-                setattr(element, field.attr, None)
+            if field.secret and getattr(element, field.attr) is not None:
+                yield element, field.attr
 
 
 def _target(arguments: Mapping[str, Any]) -> str | None:
