@@ -9,7 +9,7 @@ import click
 from polyvisor.cli.command import command
 from polyvisor.cli.failure import Status
 from polyvisor.cli.output import printable
-from polyvisor.cli.parameters import data, flag, read_file
+from polyvisor.cli.parameters import data, exclusive, flag, read_file
 from polyvisor.errors import InvalidArgument, InvalidDocument, PluginError
 
 if TYPE_CHECKING:
@@ -60,10 +60,15 @@ def kind_of(xml: bytes) -> str:
     """The kind of document that ``xml`` is, by its root element.
 
     Raises InvalidDocument for what is no XML, InvalidArgument for a root that no kind of document has."""
-    from polyvisor import model
     from polyvisor.documents.parsing import parse
 
-    tag = str(parse(xml).tag)
+    return kind_of_root(str(parse(xml).tag))
+
+
+def kind_of_root(tag: str) -> str:
+    """The kind of document whose root element is ``tag``; InvalidArgument when none has it."""
+    from polyvisor import model
+
     known: list[str] = []
     for kind in (*model.kinds(), *model.FAMILIES):
         tags = [root.tag for root in model.roots(kind)]
@@ -82,8 +87,11 @@ def kind_of(xml: bytes) -> str:
 
 def contributed(shell: Shell, xml: bytes) -> tuple[type[Element], ...]:
     """Element classes that the installed drivers bring; none is asked for a document without namespaces."""
-    if b"xmlns" not in xml:
-        return ()
+    return contributions(shell) if b"xmlns" in xml else ()
+
+
+def contributions(shell: Shell) -> tuple[type[Element], ...]:
+    """Element classes that the installed drivers bring to documents."""
     from polyvisor.plugins import Plugins
 
     plugins = Plugins(block=shell.configuration.blocked, order=shell.configuration.order)
@@ -122,10 +130,13 @@ def _explained(fault: Fault) -> str:
 @data("action", type=click.Choice(("list", "show", "path")), help="What to do.")
 @data("kind", required=False, help="Kind of document: domain, capability, ...")
 @flag("xsd", "The XSD 1.1 schema instead of RELAX NG.")
-def schema(shell: Shell, action: str, kind: str | None, xsd: bool) -> None:
+@flag("json-schema", "With show: the JSON Schema of the document as JSON or YAML.")
+def schema(shell: Shell, action: str, kind: str | None, xsd: bool, json_schema: bool) -> None:
     """``schema list`` names the kinds of documents, ``schema path KIND`` says where the schema is installed,
-    ``schema show KIND`` prints it."""
+    ``schema show KIND`` prints it. The JSON Schema (draft 2020-12) is of what ``convert`` writes."""
     import polyvisor_schemas
+
+    exclusive("xsd", "json-schema")
 
     if action == "list":
         names = sorted({name.partition(".")[0] for name in polyvisor_schemas.names()})
@@ -133,6 +144,9 @@ def schema(shell: Shell, action: str, kind: str | None, xsd: bool) -> None:
         return
     if kind is None:
         raise InvalidArgument("which schema?", hint="polyvisor schema list names them")
+    if json_schema:
+        _show_json_schema(shell, action, kind)
+        return
     name = f"{kind}.{'xsd' if xsd else 'rng'}"
     if name not in polyvisor_schemas.names():
         raise InvalidArgument(f"there is no schema {name}", hint="polyvisor schema list names them")
@@ -142,3 +156,17 @@ def schema(shell: Shell, action: str, kind: str | None, xsd: bool) -> None:
     else:
         text = path.read_text()
         shell.data({"schema": text}, text.rstrip("\n"))
+
+
+def _show_json_schema(shell: Shell, action: str, kind: str) -> None:
+    if action != "show":
+        raise InvalidArgument(
+            "the JSON Schema is in no file", hint=f"polyvisor schema show {kind} --json-schema prints it"
+        )
+    from polyvisor import model
+    from polyvisor.documents import jsonschema
+    from polyvisor.documents.notations import write_json
+
+    root, *others = model.roots(kind)
+    found = jsonschema.emit(root, (), *others)
+    shell.data(found, write_json(found).rstrip("\n"))

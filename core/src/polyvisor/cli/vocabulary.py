@@ -243,6 +243,9 @@ SECTIONS: dict[str, dict[str, dict[str, str]]] = {
             "validate": "check XML documents against their schemas",
             "schema": "show a document's schema or where it is installed",
         },
+        "notations": {
+            "convert": "convert a document between XML, JSON and YAML",
+        },
         "plugins": {
             "drivers": "list the installed drivers and what they support",
         },

@@ -1,0 +1,57 @@
+"""Documents as XML, JSON and YAML."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import click
+
+from polyvisor.cli.command import command
+from polyvisor.cli.parameters import data, read_file
+
+if TYPE_CHECKING:
+    from polyvisor.cli.shell import Shell
+    from polyvisor.documents import Element
+
+_NOTATIONS = click.Choice(("xml", "json", "yaml"))
+_PREFIXED_KEY = re.compile(rb"""[A-Za-z]:[A-Za-z][\w.-]*["']?\s*:""")
+"""As in ``qemu:commandline:``; drivers are not asked for a document that has none."""
+
+
+@command("convert")
+@data("file", help="File with the document; - is standard input.")
+@click.option("--to", type=_NOTATIONS, help="What to write; default: JSON for XML, else XML.")
+@click.option("--from", "source", type=_NOTATIONS, help="What the file is; default: as its name or its content says.")
+@click.option("--kind", metavar="KIND", help="Kind of document (domain, ...); default: what its root element says.")
+def convert(shell: Shell, file: str, to: str | None, source: str | None, kind: str | None) -> None:
+    """The document is validated and printed in the other notation; nothing is lost either way. An element is an
+    object with its attributes and child elements by name; what may repeat is a list; text beside attributes is
+    ``text``; XML of others (<metadata>) stays XML. ``schema show KIND --json-schema`` says it exactly. YAML needs
+    PyYAML (``polyvisor[yaml]``). Passwords that stand in the document are printed, too."""
+    from polyvisor import model
+    from polyvisor.documents import notations, plain
+
+    content = read_file(file)
+    source = source or notations.guess(content, file)
+    document = _read(shell, content, source, kind)
+    to = to or ("json" if source == "xml" else "xml")
+    if to == "xml":
+        text = model.format(document, secure=True)
+        shell.data({"document": text}, text.rstrip("\n"))
+        return
+    found = plain.to_plain(document, secure=True)
+    shell.data(found, lambda: notations.WRITERS[to](found).rstrip("\n"))
+
+
+def _read(shell: Shell, content: bytes, notation: str, kind: str | None) -> Element:
+    from polyvisor import model
+    from polyvisor.cli.documents import contributed, contributions, kind_of, kind_of_root
+    from polyvisor.documents import notations, plain
+
+    if notation == "xml":
+        return model.parse(kind or kind_of(content), content, contributions=contributed(shell, content))
+    read = notations.READERS[notation](content)
+    roots = model.roots(kind or kind_of_root(plain.root_of(read.data)))
+    classes = contributions(shell) if _PREFIXED_KEY.search(content) else ()
+    return plain.from_plain(read.data, *roots, contributions=classes, lines=read.lines)

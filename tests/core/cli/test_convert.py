@@ -1,0 +1,86 @@
+"""Documents from one notation to another."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from polyvisor import model
+
+GOOD = """\
+<domain type='qemu'>
+  <name>web</name>
+  <memory unit='MiB'>64</memory>
+  <os>
+    <type>hvm</type>
+  </os>
+  <devices>
+    <disk type='file' device='disk'>
+      <source file='/a'/>
+      <target dev='vda'/>
+      <readonly/>
+    </disk>
+  </devices>
+</domain>
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def make(text, name="domain.xml"):
+        (tmp_path / name).write_text(text)
+        return str(tmp_path / name)
+
+    return make
+
+
+def test_xml_becomes_json_and_json_xml(invoke, write):
+    found = invoke("convert", write(GOOD))
+    assert (found.status, found.err) == (0, "")
+    assert found.data["domain"]["devices"]["disk"][0]["readonly"] is True
+    back = invoke("convert", "-", stdin=found.out)
+    assert model.parse("domain", back.out) == model.parse("domain", GOOD)
+
+
+def test_xml_becomes_yaml_and_yaml_json(invoke, write):
+    pytest.importorskip("yaml")
+    found = invoke("convert", write(GOOD), "--to", "yaml")
+    assert "  memory:\n    unit: MiB\n    text: 64\n" in found.out
+    there = invoke("convert", write(found.out, "domain.yaml"), "--to", "json")
+    assert there.data == invoke("convert", write(GOOD)).data
+    assert invoke("--json", "convert", write(GOOD), "--to", "yaml").data == there.data
+
+
+def test_faults_are_told_with_line_and_path(invoke, write):
+    pytest.importorskip("yaml")
+    text = "domain:\n  type: kvm\n  name: web\n  memory: 1\n  os:\n    type: hmv\n"
+    found = invoke("convert", write(text, "domain.yaml"))
+    assert (found.status, found.out) == (6, "")
+    assert "line 6: $.domain.os.type: " in found.err
+    assert "did you mean 'hvm'?" in found.err
+
+
+def test_source_and_kind_may_be_said(invoke, write):
+    file = write(json.dumps({"cpu": {"model": "qemu64"}}), "cpu.txt")
+    assert "<model>qemu64</model>" in invoke("convert", file, "--from", "json", "--kind", "cpu").out
+    assert invoke("convert", file, "--from", "json", "--kind", "network").status == 6
+    assert invoke("convert", write("{}", "a.json")).status == 6
+    assert invoke("convert", write('{"domian": {}}', "a.json")).status == 2
+
+
+def test_parts_of_a_driver_come_along(invoke, write):
+    pytest.importorskip("polyvisor_qemu", reason="the QEMU driver is not installed")
+    extra = "  <qemu:commandline>\n    <qemu:arg value='-foo'/>\n  </qemu:commandline>\n</domain>"
+    xml = GOOD.replace("<domain ", "<domain xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0' ")
+    there = invoke("convert", write(xml.replace("</domain>", extra)))
+    assert there.data["domain"]["qemu:commandline"] == {"qemu:arg": [{"value": "-foo"}]}
+    assert "<qemu:arg value='-foo'/>" in invoke("convert", "-", stdin=there.out).out
+
+
+def test_the_json_schema_is_shown_but_is_no_file(invoke):
+    found = invoke("schema", "show", "secret", "--json-schema")
+    assert found.data["properties"]["secret"] == {"$ref": "#/$defs/Secret"}
+    assert "anyOf" in invoke("schema", "show", "device", "--json-schema").data
+    assert invoke("schema", "path", "secret", "--json-schema").status == 2
+    assert invoke("schema", "show", "secret", "--json-schema", "--xsd").status == 2
