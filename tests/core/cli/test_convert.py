@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 
 import pytest
 
+import polyvisor
 from polyvisor import model
+from polyvisor.cli.shell import Shell
 
 GOOD = """\
 <domain type='qemu'>
@@ -84,3 +88,63 @@ def test_the_json_schema_is_shown_but_is_no_file(invoke):
     assert "anyOf" in invoke("schema", "show", "device", "--json-schema").data
     assert invoke("schema", "path", "secret", "--json-schema").status == 2
     assert invoke("schema", "show", "secret", "--json-schema", "--xsd").status == 2
+
+
+# -- editing YAML ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def run(invoke, monkeypatch):
+    """Runs a command on a host of the driver ``test``."""
+    pytest.importorskip("polyvisor_test", reason="the driver `test` is not installed")
+    pytest.importorskip("yaml")
+    monkeypatch.setenv("POLYVISOR_CONFIG", "")
+    with polyvisor.open("test:///default") as connection:
+        monkeypatch.setattr(Shell, "connection", property(lambda self: connection))
+        yield invoke
+
+
+@pytest.fixture
+def editor(tmp_path, monkeypatch):
+    """An editor that replaces one text by another."""
+
+    def use(old, new):
+        script = tmp_path / "editor.py"
+        script.write_text(
+            "import pathlib, sys\n"
+            "file = pathlib.Path(sys.argv[-1])\n"
+            "assert file.suffix == '.yaml' and file.stat().st_mode & 0o77 == 0\n"
+            f"file.write_text(file.read_text().replace({old!r}, {new!r}))\n"
+        )
+        monkeypatch.setenv("EDITOR", f"{sys.executable} {script}")
+        monkeypatch.delenv("VISUAL", raising=False)
+
+    return use
+
+
+def test_what_is_edited_as_yaml_is_defined(run, editor):
+    editor("  name: test\n", "  name: test\n  title: Shop\n")
+    assert run("edit", "test", "--yaml").out == "Domain 'test' XML configuration edited.\n"
+    assert run("desc", "test", "--title", "--config").out == "Shop\n"
+
+
+def test_yaml_that_is_not_edited_changes_nothing(run, editor):
+    editor("no such text", "")
+    assert run("edit", "test", "--yaml").out == "Domain 'test' XML configuration not changed.\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("  name: test\n", "  naem: test\n", "line 3: $.domain.naem: unknown key 'naem'; did you mean 'name'?"),
+        ("  name: test\n", "  name: test\n  bootloader: [\n", "not YAML"),
+        ("    disk:\n", "    disk:\n" + "    - target: {dev: vda}\n" * 2, "\n  /domain/devices/disk"),
+    ],
+)
+def test_a_fault_in_edited_yaml_is_told_and_the_draft_is_kept(run, editor, old, new, said):
+    editor(old, new)
+    outcome = run("edit", "test", "--yaml")
+    assert outcome.status == 6
+    kept = Path(outcome.err.split("your changes are kept in ")[1].strip())
+    kept.unlink()
+    assert said in outcome.err

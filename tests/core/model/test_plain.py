@@ -94,6 +94,17 @@ def test_schema_and_gate_refuse_the_same_and_the_gate_says_where(place, wrong):
     assert [fault.path for fault in faults if fault.path.startswith(path)]
 
 
+def test_what_is_required_beside_certain_attributes_only_is_not_required_without_them():
+    def backup(**disk):
+        return {"domainbackup": {"mode": "pull", "disks": {"disk": [{"name": "vda", **disk}]}}}
+
+    judge = validator("domainbackup")
+    assert list(judge.iter_errors(backup(backup=False))) == []
+    assert list(judge.iter_errors(backup(type="file", scratch={"file": "/a"}))) == []
+    assert list(judge.iter_errors(backup(type="file"))) != []
+    assert list(judge.iter_errors(backup(type="file", scratch={"dev": "/dev/a"}))) != []
+
+
 def faults_of(data, kind="domain"):
     with pytest.raises(InvalidDocument) as caught:
         from_plain(data, *model.roots(kind))

@@ -92,10 +92,12 @@ def dumpxml(
 @command("edit")
 @domain()
 @flag("validate", "For virsh's sake: documents are always validated.")
-def edit(shell: Shell, domain: str, validate: bool) -> None:
+@flag("yaml", "Edit it as YAML.")
+def edit(shell: Shell, domain: str, validate: bool, yaml: bool) -> None:
     """The editor is $VISUAL, or $EDITOR, or vi. What it saves is validated; a fault is shown with its line, and
     you may go on editing. The new configuration counts from the domain's next start."""
     from polyvisor.cli.editing import edit_until
+    from polyvisor.cli.notations import lines_unknown, to_xml, to_yaml
 
     found = shell.domain(domain)
     original = stored_xml(found)
@@ -105,7 +107,15 @@ def edit(shell: Shell, domain: str, validate: bool) -> None:
             raise InvalidState(f"the configuration of domain {found.name!r} was changed by somebody else meanwhile")
         return shell.connection.define(edited)
 
-    changed = edit_until(original, accept)
+    def accept_yaml(edited: str) -> Domain:
+        xml = to_xml(shell, edited)
+        with lines_unknown():
+            return accept(xml)
+
+    if yaml:
+        changed = edit_until(to_yaml(shell, original), accept_yaml, suffix=".yaml")
+    else:
+        changed = edit_until(original, accept)
     if changed is None:
         shell.done(f"Domain '{found.name}' XML configuration not changed.", changed=False, **facts(found))
     else:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
 from polyvisor.cli.command import command
 from polyvisor.cli.parameters import data, read_file
+from polyvisor.errors import InvalidDocument
 
 if TYPE_CHECKING:
     from polyvisor.cli.shell import Shell
@@ -34,7 +37,7 @@ def convert(shell: Shell, file: str, to: str | None, source: str | None, kind: s
 
     content = read_file(file)
     source = source or notations.guess(content, file)
-    document = _read(shell, content, source, kind)
+    document = read(shell, content, source, kind)
     to = to or ("json" if source == "xml" else "xml")
     if to == "xml":
         text = model.format(document, secure=True)
@@ -44,14 +47,44 @@ def convert(shell: Shell, file: str, to: str | None, source: str | None, kind: s
     shell.data(found, lambda: notations.WRITERS[to](found).rstrip("\n"))
 
 
-def _read(shell: Shell, content: bytes, notation: str, kind: str | None) -> Element:
+def to_yaml(shell: Shell, xml: str) -> str:
+    """A document of XML as YAML, with its secrets."""
+    from polyvisor.documents import notations, plain
+
+    return notations.write_yaml(plain.to_plain(read(shell, xml.encode(), "xml"), secure=True))
+
+
+def to_xml(shell: Shell, text: str) -> str:
+    """A domain of YAML as XML, with its secrets."""
+    from polyvisor import model
+
+    return model.format(read(shell, text.encode(errors="surrogatepass"), "yaml", "domain"), secure=True)
+
+
+@contextmanager
+def lines_unknown() -> Iterator[None]:
+    """Faults that are found within lose their lines, which are those of XML that nobody sees."""
+    from polyvisor.documents import Fault
+
+    try:
+        yield
+    except InvalidDocument as error:
+        error.faults = tuple(
+            Fault(each.path, None, each.message, found=each.found, expected=(*each.expected,), nearest=each.nearest)
+            for each in error.faults
+        )
+        raise
+
+
+def read(shell: Shell, content: bytes, notation: str, kind: str | None = None) -> Element:
+    """The document in a notation; InvalidDocument names each fault by the lines of that notation, where it has them."""
     from polyvisor import model
     from polyvisor.cli.documents import contributed, contributions, kind_of, kind_of_root
     from polyvisor.documents import notations, plain
 
     if notation == "xml":
         return model.parse(kind or kind_of(content), content, contributions=contributed(shell, content))
-    read = notations.READERS[notation](content)
-    roots = model.roots(kind or kind_of_root(plain.root_of(read.data)))
+    data, lines = notations.READERS[notation](content)
+    roots = model.roots(kind or kind_of_root(plain.root_of(data)))
     classes = contributions(shell) if _PREFIXED_KEY.search(content) else ()
-    return plain.from_plain(read.data, *roots, contributions=classes, lines=read.lines)
+    return plain.from_plain(data, *roots, contributions=classes, lines=lines)

@@ -79,7 +79,8 @@ class _Definitions:
             described = {"description": bound.doc} if bound.doc else {}
             properties[key] = {**self.field(spec, bound, tag), **described}
             single = len(bound.tags) <= 1 or mixed(bound)
-            if bound.minimum and single and bound not in ruled and not bound.when and bound.kind != f.TEXT:
+            always = bound not in ruled and not bound.discriminators
+            if bound.minimum and single and always and bound.kind != f.TEXT:
                 required.append(key)
         schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
         self.extend(spec, schema)
@@ -140,8 +141,9 @@ class _Definitions:
                     entry = self.element(target)
                     listed = bound.kind in f.LISTS
                     then[keys.elements[target.tag]] = {"type": "array", "items": entry} if listed else entry
+                needed = {"required": list(then)} if bound.minimum and len(then) == 1 and not bound.when else {}
                 if not mixed(bound):
-                    yield {"if": _has(bound.by[0], keys, values), "then": {"properties": then}}
+                    yield {"if": _has(bound.by[0], keys, values), "then": {"properties": then, **needed}}
 
 
 # -- scalars --------------------------------------------------------------------------------------------------
