@@ -40,7 +40,10 @@ TYPED = "yes no on off y ~ 0755 0x1f 1_000 1.10 1e3 .inf 52:54:00:12:34:56 2020-
 
 
 @pytest.mark.parametrize("text", TYPED)
-def test_unquoted_yaml_stays_what_was_typed(text):
+@pytest.mark.parametrize("libyaml", [True, False])
+def test_unquoted_yaml_stays_what_was_typed(monkeypatch, yaml, libyaml, text):
+    if not libyaml:
+        monkeypatch.delattr(yaml, "CSafeLoader", raising=False)
     assert read_yaml(f"a: {text}").data == {"a": text}
     assert read_yaml(f"{text}: a" if text != "<<" else "'<<': a").data == {text: "a"}
 
@@ -96,7 +99,10 @@ def test_an_alias_bomb_takes_no_room():
         (b"a: \xff", 1, "UTF-8"),
     ],
 )
-def test_hostile_or_broken_yaml_is_refused(text, line, reason):
+@pytest.mark.parametrize("libyaml", [True, False])
+def test_hostile_or_broken_yaml_is_refused(monkeypatch, yaml, libyaml, text, line, reason):
+    if not libyaml:
+        monkeypatch.delattr(yaml, "CSafeLoader", raising=False)
     with pytest.raises(InvalidDocument) as caught:
         read_yaml(text)
     (fault,) = caught.value.faults

@@ -11,7 +11,6 @@ import pytest
 
 from polyvisor import model
 from polyvisor.documents import attribute, children, datatypes, element, jsonschema, value
-from polyvisor.documents import write as write_xml
 from polyvisor.documents.binding import bind
 from polyvisor.documents.classes import Element
 from polyvisor.documents.naming import keys_of, mixed, plain, text_of
@@ -226,6 +225,55 @@ def test_thousands_of_faults_are_not_all_told():
     assert len(faults_of(data)) < 100
 
 
+ODD = [
+    None,
+    True,
+    -1,
+    10**30,
+    float("inf"),
+    "",
+    "\x00",
+    "\ud800",
+    [],
+    {},
+    [None],
+    {"": 1},
+    {1: 2},
+    b"x",
+    object(),
+    ["<a"],
+]
+"""What may stand anywhere in data that somebody made up."""
+
+
+def places(data, place=()):
+    """Every place in plain data."""
+    yield place
+    for key, each in data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ():
+        yield from places(each, (*place, key))
+
+
+@pytest.mark.parametrize(
+    "path", ["samples/minimal.xml", "kinds/samples/cpu-guest.xml", "networks/samples/secret-tls.xml"]
+)
+def test_whatever_stands_wherever_is_read_or_refused(path):
+    kind = "domain" if path.startswith("samples") else Path(path).stem.partition("-")[0]
+    data = to_plain(model.parse(kind, (HERE / path).read_bytes()))
+    refused = 0
+    for *before, last in list(places(data))[1:]:
+        for odd in ODD:
+            broken = copy.deepcopy(data)
+            at = broken
+            for step in before:
+                at = at[step]
+            at[last] = odd
+            try:
+                from_plain(broken, *model.roots(kind))
+            except InvalidDocument as error:
+                refused += len(error.faults) > 0
+    assert refused > len(ODD)
+
+
 # -- keys and scalars -------------------------------------------------------------------------------------------------
 
 
@@ -256,39 +304,42 @@ def test_an_attribute_that_shares_its_name_with_a_child_has_an_at_sign_and_may_a
     @element("thing")
     class Thing(Element):
         type: str | None = attribute(datatypes.STRING)
-        kind: str | None = child_value("type")
+        kind: str | None = value(datatypes.STRING, tag="type")
 
     data = {"thing": {"@type": "a", "type": "b"}}
     assert from_plain(data, Thing) == Thing(type="a", kind="b")
     assert to_plain(Thing(type="a", kind="b")) == data
+    assert from_plain({"b": {"@n": 1}}, B) == B(n=1)
+    assert faults_of_class({"b": {"@n": 1, "n": 2}}, B) == ["$.b.n"]
 
 
-def child_value(tag):
-    return value(datatypes.STRING, tag=tag)
+@element("b")
+class B(Element):
+    n: int | None = attribute(datatypes.UINT8)
+
+
+@element("c")
+class C(Element):
+    """Nothing in it."""
+
+
+@element("a")
+class A(Element):
+    entries: list[B | C] = children()
 
 
 def test_a_list_of_several_tags_keeps_its_order():
-    @element("b")
-    class B(Element):
-        n: int | None = attribute(datatypes.UINT8)
-
-    @element("c")
-    class C(Element):
-        pass
-
-    document = mixed_list(B, C)
+    document = A(entries=[B(n=1), C(), B(n=2)])
     data = to_plain(document)
     assert data == {"a": {"entries": [{"b": {"n": 1}}, {"c": {}}, {"b": {"n": 2}}]}}
-    assert from_plain(data, type(document)) == document
+    assert from_plain(data, A) == document
+    assert faults_of_class({"a": {"entries": [{"b": {}, "c": {}}]}}, A) == ["$.a.entries[0]"]
 
 
-def mixed_list(b, c):
-    @element("a")
-    class A(Element):
-        entries: list[Element] = children()
-
-    A.__annotations__["entries"] = list[b | c]
-    return A(entries=[b(n=1), c(), b(n=2)])
+def faults_of_class(data, cls):
+    with pytest.raises(InvalidDocument) as caught:
+        from_plain(data, cls)
+    return [fault.path for fault in caught.value.faults]
 
 
 @pytest.mark.parametrize(
@@ -332,6 +383,8 @@ def test_patterns_mean_the_same_without_what_strict_engines_refuse():
 
 
 def test_secrets_are_written_when_asked_for_only():
-    xml = (HERE / "samples" / "server.xml").read_bytes()
-    document = model.parse("domain", xml)
-    assert to_plain(document) == to_plain(model.parse("domain", write_xml(document)))
+    data = described()
+    data["domain"]["devices"] = {"graphics": [{"type": "vnc", "passwd": "hush"}]}
+    document = from_plain(data, *model.roots("domain"))
+    assert "hush" in str(to_plain(document, secure=True))
+    assert "hush" not in str(to_plain(document))
