@@ -129,6 +129,13 @@ def test_hostile_or_broken_json_is_refused(text, line, reason):
     assert fault.line == line
 
 
+@pytest.mark.parametrize("text", ["!" * 5000 + " a", "a: *" + "x" * 5000, "? " + "k" * 900 + "\n? " + "k" * 900 + "\n"])
+def test_what_is_refused_is_told_in_few_words(text):
+    with pytest.raises(InvalidDocument) as caught:
+        read_yaml(text)
+    assert len(str(caught.value)) < 300
+
+
 @pytest.mark.parametrize(
     ("name", "content", "notation"),
     [

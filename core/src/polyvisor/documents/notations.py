@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from polyvisor.documents.faults import Fault
+from polyvisor.documents.naming import shown
 from polyvisor.documents.parsing import MAX_DEPTH, MAX_SIZE
 from polyvisor.documents.plain import Place, shown_place
 from polyvisor.errors import HostError, InvalidDocument
@@ -126,11 +127,11 @@ def _decoded(content: bytes | str, most: int) -> str:
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in found if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r} is in an object twice")
+    found: dict[str, object] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"the key {shown(name)} is in an object twice")
+        found[name] = value
     return found
 
 
@@ -168,10 +169,10 @@ class _Composer:
         self.lines[place] = event.start_mark.line + 1
         if isinstance(event, self.yaml.AliasEvent):
             if event.anchor not in self.anchors:
-                raise self.refused(f"the alias *{event.anchor} stands for nothing yet", event, place)
+                raise self.refused(f"the alias {shown(event.anchor)} stands for nothing yet", event, place)
             return self.anchors[event.anchor]
         if event.tag not in (None, "!"):
-            raise self.refused(f"the tag {event.tag} is not allowed", event, place)
+            raise self.refused(f"the tag {shown(event.tag)} is not allowed", event, place)
         if len(place) > 2 * MAX_DEPTH:
             raise self.refused(f"what stands here nests more than {MAX_DEPTH} deep", event, place[:8])
         data: object
@@ -198,7 +199,7 @@ class _Composer:
                 raise self.refused("a key is a plain text", event, place)
             key = str(event.value)
             if key in data:
-                raise self.refused(f"the key {key!r} is there twice", event, place)
+                raise self.refused(f"the key {shown(key)} is there twice", event, place)
             line = event.start_mark.line + 1
             data[key] = self.node(next(self.events), (*place, key))
             self.lines[*place, key] = line

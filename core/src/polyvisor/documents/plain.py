@@ -100,7 +100,7 @@ def root_of(data: object) -> str:
 def shown_place(place: Place) -> str:
     """A JSON path: ``$.domain['qemu:commandline']``, ``$.domain.devices.disk[1]``."""
     steps = [
-        f"[{step}]" if isinstance(step, int) else f".{step}" if re.fullmatch(r"\w+", step) else f"[{step!r}]"
+        f"[{step}]" if isinstance(step, int) else f".{step}" if re.fullmatch(r"\w{1,60}", step) else f"[{shown(step)}]"
         for step in place
     ]
     return f"${''.join(steps)}"
