@@ -162,7 +162,7 @@ class GuestOperations:
     def set_agent_timeout(self, session: TestSession, domain: DomainRef, seconds: float | None) -> None:
         """The simulated agent always answers at once, so there is nothing to wait for."""
         if seconds is not None and seconds < 0:
-            raise InvalidArgument(f"{seconds} seconds is no time to wait", hint="None means the usual time, math.inf for ever")
+            raise InvalidArgument(f"{seconds} seconds is no time to wait", hint="None means the usual time")
         with _agent(session, domain):
             pass
 
