@@ -48,6 +48,10 @@ class Driver:
         raise InvalidState("domain 'web' is not running")
 
     @hookimpl
+    def set_guest_password(self, session, domain, user, password):
+        raise ValueError(f"cannot set {password!r} for {user}")
+
+    @hookimpl
     def shutdown(self, session, domain, modes):
         self.called.append(list(modes))
 
@@ -211,3 +215,9 @@ def test_what_happens_while_a_connection_closes_is_still_heard(opened, driver):
     driver.session.close = lambda: driver.session.events(lifecycle(ref, Lifecycle.STOPPED, "destroyed"))
     connection.close()
     assert [event.detail for event in events] == ["destroyed"]
+
+
+def test_what_is_declared_a_secret_stays_out_of_the_words_of_a_broken_driver(opened):
+    with pytest.raises(DriverFault, match=r"ValueError: cannot set '\*\*\*' for root") as caught:
+        opened().domain("web").set_guest_password("root", "hunter2")
+    assert "hunter2" not in str(caught.value)

@@ -59,7 +59,8 @@ class Invoker:
         except Exception as raised:
             error = raised
             raise DriverFault(
-                f"the {self.driver.name} driver broke in {operation.name}: {type(raised).__name__}: {raised}",
+                f"the {self.driver.name} driver broke in {operation.name}: {type(raised).__name__}: "
+                f"{_masked(str(raised), operation, arguments)}",
                 operation=operation.name,
                 driver=self.driver.name,
                 target=target,
@@ -124,6 +125,14 @@ class Invoker:
         finally:
             self.events.watch = lambda enabled: None
             self.events.close()
+
+
+def _masked(text: str, operation: Operation, arguments: Mapping[str, Any]) -> str:
+    """``text``, which a driver has worded, without the arguments that are declared to be secrets."""
+    for name in operation.secrets:
+        if secret := arguments.get(name):
+            text = text.replace(str(secret), "***")
+    return text
 
 
 def _concealed(result: Any) -> Any:
