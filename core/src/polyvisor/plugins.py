@@ -24,6 +24,7 @@ from polyvisor.entrypoints import EntryPoint, installed
 from polyvisor.errors import PluginError, UnknownScheme, UnsupportedOperation, UnsupportedOption
 from polyvisor.operations.contributions import CONTRIBUTIONS
 from polyvisor.operations.declaration import HOOKS_VERSION, OPERATIONS, PROJECT, Operation
+from polyvisor.operations.deprecation import DEPRECATIONS, used
 
 DRIVERS = "polyvisor.drivers"
 EXTENSIONS = "polyvisor.extensions"
@@ -78,7 +79,9 @@ def _implemented(plugin: Any) -> Iterable[str]:
 
 
 def check_hooks_version(plugin: Any, name: str) -> None:
-    """Raise PluginError unless ``plugin.hooks_version`` is one that this core serves."""
+    """Raise PluginError unless ``plugin.hooks_version`` is one that this core serves.
+
+    The same major serves; a newer minor is told in the log, for what came with it is not there."""
     stated = getattr(plugin, "hooks_version", None)
     if not (isinstance(stated, tuple) and len(stated) == 2 and all(isinstance(part, int) for part in stated)):
         raise PluginError(
@@ -92,8 +95,43 @@ def check_hooks_version(plugin: Any, name: str) -> None:
             f"plugin {name} was built for version {stated[0]}.{stated[1]} of the hooks, this is version {ours}",
             hint=f"install {which}",
         )
-    if stated[1] > HOOKS_VERSION[1]:
+    if _newer(plugin):
         log.warning("plugin %s was built for hooks %d.%d, this is %s: it may miss newer ones", name, *stated, ours)
+
+
+def _newer(plugin: Any) -> bool:
+    """Whether the plugin was built for a newer minor version of the hooks than this one."""
+    stated: tuple[int, int] = plugin.hooks_version
+    return stated > HOOKS_VERSION
+
+
+def deprecated_uses(plugin: Any, name: str) -> Iterator[tuple[Callable[..., Any], str]]:
+    """What ``plugin`` implements that goes away: the method, and a sentence that names the plugin."""
+    if not DEPRECATIONS:
+        return  # costs nothing while there is nothing to tell
+    methods = {hook: _function(getattr(plugin, hook)) for hook in dir(plugin) if _is_hook(getattr(plugin, hook, None))}
+    taken = {hook: method.__code__.co_varnames[: method.__code__.co_argcount] for hook, method in methods.items()}
+    for hook, entry in used(taken, DEPRECATIONS):
+        yield methods[hook], f"plugin {name} implements {entry.what}, which {entry.verdict}"
+
+
+def _is_hook(attribute: object) -> bool:
+    return isinstance(getattr(attribute, PROJECT + "_impl", None), dict)
+
+
+def _function(method: Any) -> Any:
+    return getattr(method, "__func__", method)
+
+
+def _warn_of_deprecated(plugin: Any, name: str) -> None:
+    """A DeprecationWarning for each such use, at the line of the driver that has it."""
+    for method, sentence in deprecated_uses(plugin, name):
+        import warnings
+
+        code = method.__code__
+        warnings.warn_explicit(
+            sentence, DeprecationWarning, code.co_filename, code.co_firstlineno, module=method.__module__
+        )
 
 
 class Plugins:
@@ -168,6 +206,7 @@ class Plugins:
         """Use ``plugin`` as a driver without an entry point: for tests, and for programs that bring their own."""
         name = getattr(plugin, "name", None) or type(plugin).__name__
         check_hooks_version(plugin, name)
+        _warn_of_deprecated(plugin, name)
         driver = LoadedDriver(plugin, name, tuple(getattr(plugin, "schemes", ()) or (name,)))
         with self._lock:
             self._register(plugin, f"driver:{name}")
@@ -180,6 +219,7 @@ class Plugins:
         """Use ``plugin`` around every driver."""
         name = name or getattr(plugin, "name", None) or type(plugin).__name__
         check_hooks_version(plugin, name)
+        _warn_of_deprecated(plugin, name)
         with self._lock:
             self._register(plugin, f"extension:{name}")
             self._callers.clear()
@@ -222,10 +262,12 @@ class Plugins:
             raise PluginError(
                 f"plugin {point.name} of {point.distribution} {point.version} cannot be imported: "
                 f"{type(error).__name__}: {error}",
-                hint=f"reinstall {point.distribution}, or block it",
+                hint=_hint_for_broken_import(point, error),
                 details={"entry_point": f"{point.name} = {point.value}"},
             ) from error
-        check_hooks_version(plugin, f"{point.name} ({point.distribution} {point.version})")
+        label = f"{point.name} ({point.distribution} {point.version})"
+        check_hooks_version(plugin, label)
+        _warn_of_deprecated(plugin, label)
         return plugin
 
     def _unknown(self, scheme: str) -> UnknownScheme:
@@ -293,7 +335,8 @@ class Plugins:
                 others = [other.plugin for other in self._loaded.values() if other is not driver]
                 caller = self._manager.subset_hook_caller(name, others)
                 if problem := next(self._misfits(caller), None):
-                    raise PluginError(problem, operation=name, driver=driver.name)
+                    hint = "it was built for newer hooks: install a newer polyvisor" if _newer(driver.plugin) else None
+                    raise PluginError(problem, operation=name, driver=driver.name, hint=hint)
                 self._callers[driver.name, name] = caller
         return caller
 
@@ -351,8 +394,9 @@ class Plugins:
 
     def verify(self, driver: LoadedDriver, operations: Mapping[str, Operation]) -> list[str]:
         """What is wrong with the driver's hooks: unknown names, arguments that no declaration has."""
+        reason = "which came with newer hooks than these" if _newer(driver.plugin) else "which is no operation"
         problems = [
-            f"implements {name}, which is no operation"
+            f"implements {name}, {reason}"
             for name in sorted(driver.implements - operations.keys() - CONTRIBUTIONS.keys())
         ]
         for name in sorted(driver.implements & operations.keys()):
@@ -360,4 +404,10 @@ class Plugins:
                 self._caller(driver, name)
             except PluginError as error:
                 problems.append(error.message)
-        return problems
+        return problems + [sentence for _, sentence in deprecated_uses(driver.plugin, driver.name)]
+
+
+def _hint_for_broken_import(point: EntryPoint, error: Exception) -> str:
+    if isinstance(error, ImportError) and (error.name or "").startswith("polyvisor."):
+        return f"{point.distribution} may need a newer polyvisor, or a name of it that is gone: upgrade both"
+    return f"reinstall {point.distribution}, or block it"

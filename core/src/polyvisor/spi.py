@@ -3,6 +3,10 @@
 Third-party plugins import from here, from ``polyvisor.errors``, ``polyvisor.units``, ``polyvisor.uri``,
 ``polyvisor.model``, ``polyvisor.documents``, ``polyvisor.host``, ``polyvisor.state`` and the subject modules of
 ``polyvisor.operations`` (for their records). Names with a leading underscore are ours alone.
+
+All of it has a version, :data:`HOOKS_VERSION`, apart from the product's; docs/stability.md says what it promises.
+A plugin writes the numbers it was written for into its source, ``hooks_version = (1, 0)``: taking the constant
+would make it claim whatever it is run with.
 """
 
 from __future__ import annotations
@@ -59,5 +63,7 @@ _SUBJECTS = {"CheckpointRef": "checkpoints", "SnapshotRef": "snapshots", "Stream
 
 def __getattr__(name: str) -> object:
     if name not in _SUBJECTS:
-        raise AttributeError(f"module 'polyvisor.spi' has no attribute {name!r}")
+        from polyvisor.operations.deprecation import moved
+
+        return moved(__name__, name)
     return getattr(import_module(f"polyvisor.operations.{_SUBJECTS[name]}"), name)

@@ -1,4 +1,4 @@
-"""Discovery, blocking, order, versions and wrapping of plugins."""
+"""Discovery, blocking, order and wrapping of plugins; their versions are in test_versions.py."""
 
 from __future__ import annotations
 
@@ -123,27 +123,6 @@ def test_a_driver_that_fails_to_import_is_named_with_its_reason(environment):
     environment.add(DRIVERS, "acme", ImportError("No module named 'acmelib'"))
     with pytest.raises(PluginError, match=r"plugin acme of acme-dist 1\.2 cannot be imported: ImportError.*acmelib"):
         environment.plugins().driver("acme")
-
-
-@pytest.mark.parametrize(
-    ("stated", "message"),
-    [
-        ((2, 0), r"version 2\.0 of the hooks, this is version 1\.0.*a newer polyvisor"),
-        ((0, 9), r"version 0\.9 of the hooks.*a newer version of acme"),
-        (None, "does not say for which version"),
-        ("1.0", "does not say for which version"),
-    ],
-)
-def test_a_driver_for_another_major_version_is_refused(environment, stated, message):
-    driver = type("Old", (Acme,), {"hooks_version": stated})()
-    environment.add(DRIVERS, "acme", driver)
-    with pytest.raises(PluginError, match=message):
-        environment.plugins().driver("acme")
-
-
-def test_a_driver_for_another_minor_version_works(environment):
-    environment.add(DRIVERS, "acme", type("Newer", (Acme,), {"hooks_version": (1, 7)})())
-    assert connect(environment.plugins()).hostname() == "acme-host"
 
 
 def test_what_a_driver_lacks_is_unsupported_by_name(environment):

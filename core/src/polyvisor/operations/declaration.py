@@ -27,7 +27,11 @@ PROJECT = "polyvisor"
 """Name under which pluggy knows our hooks."""
 
 HOOKS_VERSION = (1, 0)
-"""Version of the hook contract, apart from the product's. A driver built for another major is refused."""
+"""Version of the contract with plugins, apart from the product's: (major, minor).
+
+A minor version only adds: hooks, options with defaults, fields with defaults, names. A plugin that states an older
+minor works as it is; one that states a newer minor is used with a warning, without what this version lacks; one that
+states another major is refused by name. scripts/driver_interface.py tells which number a change takes."""
 
 STORES = {f"affect={affect}": "domain:save" for affect in ("current", "config", "both")}
 """``extra_permissions`` of operations that change the stored configuration unless they are told ``affect="live"``."""
