@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import site
 import subprocess
@@ -79,7 +80,7 @@ def test_its_hooks_are_as_declared(plugins):
 def test_the_page_shows_the_driver_as_it_is():
     """Every Python block of the page stands in the driver, line by line and in order."""
     page = (TUTORIAL / "index.md").read_text()
-    blocks = [block.split("```")[0] for block in page.split("```python\n")[1:]]
+    blocks = re.findall(r"```python[^\n]*\n(.*?)```", page, re.DOTALL)
     source = SOURCE.read_text()
     at = 0
     for block in blocks:
