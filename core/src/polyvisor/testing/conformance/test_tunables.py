@@ -1,0 +1,198 @@
+"""What every change with ``affect`` promises: which of the two configurations it reaches, and that it lasts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from polyvisor.errors import InvalidState, ReadOnly
+from polyvisor.operations.records import Affect
+from polyvisor.testing.bench import Bench
+from polyvisor.testing.equipment import Kit, document
+from polyvisor.testing.tunables import TUNABLES, Tunable
+
+if TYPE_CHECKING:
+    from polyvisor.objects.domain import Domain
+
+MEMORY = "<memory unit='KiB'>65536</memory><currentMemory unit='KiB'>65536</currentMemory>"
+
+
+class Tuned:
+    """A tunable, and a guest to try it on."""
+
+    def __init__(self, tunable: Tunable, kit: Kit) -> None:
+        self.tunable = tunable
+        self.kit = kit
+        self.bench = kit.bench
+
+    def guest(self, *, running: bool = False) -> Domain:
+        """A guest that the change would change."""
+        parts = [part for part in self.tunable.parts if part != "memory"]
+        extra = MEMORY if "memory" in self.tunable.parts else ""
+        guest = self.kit.guest(*parts, extra=extra)
+        if self.tunable.offered is not None and self.bench.has(self.tunable.asking or self.tunable.operation):
+            self.bench.require(self.tunable.offered(guest), "the hypervisor has no such tunable")
+        if running:
+            self.bench.start(guest)
+        assert self.stored(guest) != self.tunable.value, "the guest has what it was to be given: the test is no test"
+        return guest
+
+    def change(self, guest: Domain, affect: Affect) -> None:
+        """Make the change."""
+        self.tunable.change(guest, self.kit, affect)
+
+    def stored(self, guest: Domain) -> Any:
+        """What the stored document says."""
+        return self.tunable.written(document(guest, stored=True), self.kit)
+
+    def now(self, guest: Domain) -> Any:
+        """What the document that counts now says."""
+        return self.tunable.written(document(guest), self.kit)
+
+    def require_live(self) -> None:
+        """Skip the test for what cannot change while the guest runs."""
+        name = self.tunable.operation.partition("(")[0]
+        self.bench.require(self.tunable.live, "it cannot change while the guest runs")
+        self.bench.require(
+            name not in self.bench.target.stored_only, f"{name} waits for the next start on this hypervisor"
+        )
+
+
+@pytest.fixture(params=list(TUNABLES))
+def tuned(request: pytest.FixtureRequest, kit: Kit, bench: Bench) -> Tuned:
+    tunable = TUNABLES[request.param]
+    bench.need(tunable.operation, "domain.xml")
+    return Tuned(tunable, kit)
+
+
+def test_an_off_guest_is_changed_for_its_next_start(tuned: Tuned) -> None:
+    guest = tuned.guest()
+    tuned.change(guest, Affect.CURRENT)
+    assert tuned.stored(guest) == tuned.tunable.value
+    tuned.bench.start(guest)
+    assert tuned.now(guest) == tuned.tunable.value
+
+
+def test_a_stored_change_waits_for_the_next_start(tuned: Tuned) -> None:
+    guest = tuned.guest(running=True)
+    before = tuned.now(guest)
+    tuned.change(guest, Affect.CONFIG)
+    assert (tuned.now(guest), tuned.stored(guest)) == (before, tuned.tunable.value)
+    guest.destroy()
+    guest.start()
+    assert tuned.now(guest) == tuned.tunable.value
+
+
+def test_a_live_change_ends_with_the_guest(tuned: Tuned) -> None:
+    tuned.require_live()
+    guest = tuned.guest(running=True)
+    before = tuned.stored(guest)
+    tuned.change(guest, Affect.LIVE)
+    assert (tuned.now(guest), tuned.stored(guest)) == (tuned.tunable.value, before)
+    guest.destroy()
+    guest.start()
+    assert tuned.now(guest) != tuned.tunable.value
+
+
+def test_what_is_current_of_a_running_guest_is_live(tuned: Tuned) -> None:
+    tuned.require_live()
+    guest = tuned.guest(running=True)
+    before = tuned.stored(guest)
+    tuned.change(guest, Affect.CURRENT)
+    assert (tuned.now(guest), tuned.stored(guest)) == (tuned.tunable.value, before)
+
+
+def test_a_change_of_both_changes_both(tuned: Tuned) -> None:
+    tuned.require_live()
+    guest = tuned.guest(running=True)
+    tuned.change(guest, Affect.BOTH)
+    assert (tuned.now(guest), tuned.stored(guest)) == (tuned.tunable.value, tuned.tunable.value)
+
+
+def test_what_cannot_change_live_is_refused_and_stays(tuned: Tuned) -> None:
+    tuned.bench.require(not tuned.tunable.live, "it can change while the guest runs")
+    guest = tuned.guest(running=True)
+    before = tuned.now(guest)
+    for affect in (Affect.LIVE, Affect.CURRENT, Affect.BOTH):
+        with pytest.raises(InvalidState):
+            tuned.change(guest, affect)
+    assert (tuned.now(guest), tuned.stored(guest)) == (before, before)
+
+
+def test_an_off_guest_has_nothing_live_to_change(tuned: Tuned) -> None:
+    guest = tuned.guest()
+    before = tuned.stored(guest)
+    for affect in (Affect.LIVE, Affect.BOTH):
+        with pytest.raises(InvalidState):
+            tuned.change(guest, affect)
+    assert tuned.stored(guest) == before
+
+
+def test_a_transient_guest_has_nothing_stored_to_change(tuned: Tuned) -> None:
+    guest = tuned.guest(running=True)
+    guest.undefine()
+    before = tuned.now(guest)
+    for affect in (Affect.CONFIG, Affect.BOTH):
+        with pytest.raises(InvalidState):
+            tuned.change(guest, affect)
+    assert tuned.now(guest) == before
+
+
+def test_a_change_survives_that_its_document_is_defined_again(tuned: Tuned) -> None:
+    guest = tuned.guest()
+    tuned.change(guest, Affect.CONFIG)
+    text = guest.xml(inactive=True, secure=True)
+    again = guest.connection.define(text)
+    assert tuned.stored(again) == tuned.tunable.value
+    assert again.xml(inactive=True, secure=True) == text
+
+
+def test_a_change_touches_nothing_else(tuned: Tuned) -> None:
+    guest, other = tuned.guest(), tuned.bench.define()
+    identity, untouched = (guest.name, guest.uuid), other.xml()
+    tuned.change(guest, Affect.CONFIG)
+    found = document(guest, stored=True)
+    assert (found.name, str(found.uuid)) == (identity[0], str(identity[1]))
+    assert other.xml() == untouched
+
+
+def test_readers_change_nothing(tuned: Tuned) -> None:
+    from polyvisor.objects.domain import Domain
+
+    guest = tuned.guest()
+    before = tuned.stored(guest)
+    reader = Domain(tuned.bench.open(readonly=True), guest.ref)
+    with pytest.raises(ReadOnly):
+        tuned.change(reader, Affect.CONFIG)
+    assert tuned.stored(guest) == before
+
+
+@pytest.fixture(params=[name for name, tunable in TUNABLES.items() if tunable.answer])
+def answered(request: pytest.FixtureRequest, kit: Kit, bench: Bench) -> Tuned:
+    tunable = TUNABLES[request.param]
+    assert tunable.asking
+    bench.need(tunable.operation, tunable.asking)
+    return Tuned(tunable, kit)
+
+
+def test_questions_are_answered_by_the_configuration_asked_for(answered: Tuned) -> None:
+    guest = answered.guest(running=True)
+    answered.change(guest, Affect.CONFIG)
+    ask = answered.tunable.answer
+    assert ask
+    assert ask(guest, answered.kit, Affect.CONFIG) == answered.tunable.value
+    assert ask(guest, answered.kit, Affect.CURRENT) == ask(guest, answered.kit, Affect.LIVE)
+    guest.destroy()
+    assert ask(guest, answered.kit, Affect.CURRENT) == answered.tunable.value
+    with pytest.raises(InvalidState):
+        ask(guest, answered.kit, Affect.LIVE)
+
+
+def test_a_live_change_is_in_the_answer(answered: Tuned) -> None:
+    answered.require_live()
+    guest = answered.guest(running=True)
+    answered.change(guest, Affect.LIVE)
+    ask = answered.tunable.answer
+    assert ask
+    assert ask(guest, answered.kit, Affect.LIVE) == answered.tunable.value
