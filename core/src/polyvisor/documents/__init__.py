@@ -124,12 +124,6 @@ def _check(tree: _Element, root: type[Element], contributions: tuple[type[Elemen
 
 def _faults(tree: _Element, root: type[Element], contributions: tuple[type[Element], ...]) -> list[Fault]:
     """What the gate refuses, explained."""
-    from polyvisor.documents.gates import overwhelms
-
-    if overwhelms(tree):
-        from polyvisor.documents.diagnosis import explain
-
-        return explain(tree, root, contributions)
     validator = gate(root, contributions)
     if validator.validate(tree):
         return []

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from functools import cache
 from typing import TYPE_CHECKING
 
 from polyvisor.documents.classes import Element
 
 if TYPE_CHECKING:
-    from lxml.etree import RelaxNG, XPath, _Element
-
-MOST_ATTRIBUTES = 8
-"""The most attributes of one element that libxml2 is asked about: each further one makes it take four times as long,
-because it follows every choice of optional attributes that are there (15 take seconds)."""
+    from lxml.etree import RelaxNG
 
 _gates: dict[tuple[type[Element], frozenset[type[Element]]], RelaxNG] = {}
 _lock = threading.Lock()
@@ -30,18 +25,6 @@ def gate(root: type[Element], contributions: Iterable[type[Element]] = ()) -> Re
             if found is None:
                 found = _gates[key] = _compiled(root, sorted(key[1], key=lambda cls: cls.declaration.qualified))
     return found
-
-
-def overwhelms(tree: _Element) -> bool:
-    """Whether a document has an element with too many attributes for the grammar; the diagnosis judges it instead."""
-    return bool(_attribute_count()(tree, most=MOST_ATTRIBUTES))
-
-
-@cache
-def _attribute_count() -> XPath:
-    from lxml import etree
-
-    return etree.XPath("boolean(descendant-or-self::*[count(@*) > $most])")
 
 
 def _compiled(root: type[Element], contributions: list[type[Element]]) -> RelaxNG:

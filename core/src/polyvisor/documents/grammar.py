@@ -3,6 +3,7 @@
 Written for libxml2 as much as for the specification: libxml2 loses elements when an ``interleave`` stands inside a
 ``choice`` inside an ``interleave``, so whatever chooses between sets of child elements chooses between whole contents,
 and an interleave holds plain element patterns only. Conditions on attributes alone stay small choices of their own.
+Optional attributes have an interleave to themselves, so that libxml2 takes each as it comes (see :func:`patterns.greedy`).
 """
 
 from __future__ import annotations
@@ -38,7 +39,11 @@ class Content:
         return Content((*self.attributes, *other.attributes), (*self.elements, *other.elements))
 
     def pattern(self, data: Pattern = p.EMPTY) -> Pattern:
-        return p.group((*self.attributes, p.interleave(self.elements) if self.elements else data))
+        optional = [pattern for pattern in self.attributes if p.is_optional_attribute(pattern)]
+        others = [pattern for pattern in self.attributes if pattern not in optional]
+        if len(optional) > 1:
+            optional = [p.interleave(p.greedy(pattern) for pattern in optional)]
+        return p.group((*others, *optional, p.interleave(self.elements) if self.elements else data))
 
 
 def emit(root: type[Element], contributions: Sequence[type[Element]] = (), *others: type[Element]) -> bytes:

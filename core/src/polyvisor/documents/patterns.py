@@ -57,6 +57,18 @@ def optional(content: Pattern) -> Pattern:
     return content if content.tag in ("optional", "zeroOrMore", "empty") else Pattern("optional", (), (content,))
 
 
+def is_optional_attribute(pattern: Pattern) -> bool:
+    return pattern.tag == "optional" and len(pattern.children) == 1 and pattern.children[0].tag == "attribute"
+
+
+def greedy(optional: Pattern) -> Pattern:
+    """An optional pattern as a choice between it and nothing: the same to the specification.
+
+    As a branch of an ``interleave``, libxml2 goes on with the first choice that fits, and with that alone. After an
+    ``optional`` it goes on with and without what is there, so that twenty optional attributes are a million ways."""
+    return Pattern("choice", (), (*optional.children, EMPTY))
+
+
 def repeated(content: Pattern, least: int, most: int | None) -> Pattern:
     """A pattern between ``least`` and ``most`` times (None: any number), as a single branch of an interleave."""
     if most is None:
