@@ -1,0 +1,27 @@
+"""The pytest plugin: three options, and nothing more until one of them is used."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("polyvisor", "conformance of hypervisor drivers")
+    group.addoption("--polyvisor-uri", metavar="URI", help="ask the driver that serves this URI")
+    group.addoption(
+        "--polyvisor-target",
+        metavar="MODULE:ATTRIBUTE",
+        help="what the suite has to know about the hypervisor: a polyvisor.testing.Target or a function returning one",
+    )
+    group.addoption("--polyvisor-report", metavar="FILE", help="write what was found as JSON")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--polyvisor-uri") or config.getoption("--polyvisor-target"):
+        activate(config)
+
+
+def activate(config: pytest.Config) -> None:
+    """Bring the fixtures and the report; does nothing the second time."""
+    for module in ("fixtures", "equipment", "report"):
+        config.pluginmanager.import_plugin(f"polyvisor.testing.{module}")
