@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -12,9 +12,6 @@ from polyvisor.operations.catalogue import every
 from polyvisor.operations.declaration import Operation
 from polyvisor.testing.bench import Bench
 from polyvisor.testing.report import PROVES
-
-if TYPE_CHECKING:
-    pass
 
 OPERATIONS = [operation for name, operation in every().items() if name not in ("connect", "probe_uri")]
 """All that are called on a session; the two others are asked for in opening one."""
