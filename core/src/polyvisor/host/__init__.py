@@ -7,13 +7,21 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from polyvisor.host.cpulist import format_cpu_list as format_cpu_list
+    from polyvisor.host.cpulist import parse_cpu_list as parse_cpu_list
     from polyvisor.host.facts import Host as Host
     from polyvisor.host.identity import host_name as host_name
     from polyvisor.host.kvm import can_create_vm as can_create_vm
 
-_HOMES = {"Host": "facts", "host_name": "identity", "can_create_vm": "kvm"}
+_HOMES = {
+    "Host": "facts",
+    "can_create_vm": "kvm",
+    "format_cpu_list": "cpulist",
+    "host_name": "identity",
+    "parse_cpu_list": "cpulist",
+}
 
-__all__ = ["Host", "can_create_vm", "host_name"]
+__all__ = ["Host", "can_create_vm", "format_cpu_list", "host_name", "parse_cpu_list"]
 
 
 def __getattr__(name: str) -> Any:

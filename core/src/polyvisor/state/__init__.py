@@ -4,7 +4,7 @@ Drivers use :class:`Paths`, :class:`ObjectStore` and the locks; nothing here kno
 """
 
 from polyvisor.state.atomic import write_atomic
-from polyvisor.state.disk import Disk, reported
+from polyvisor.state.disk import Disk, make_private_directory, reported
 from polyvisor.state.listing import Entry
 from polyvisor.state.locks import LivenessLock, alive, locked
 from polyvisor.state.paths import Paths, reachable
@@ -18,6 +18,7 @@ __all__ = [
     "Paths",
     "alive",
     "locked",
+    "make_private_directory",
     "reachable",
     "reported",
     "write_atomic",
