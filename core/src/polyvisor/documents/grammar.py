@@ -3,7 +3,7 @@
 Written for libxml2 as much as for the specification: libxml2 loses elements when an ``interleave`` stands inside a
 ``choice`` inside an ``interleave``, so whatever chooses between sets of child elements chooses between whole contents,
 and an interleave holds plain element patterns only. Conditions on attributes alone stay small choices of their own.
-Optional attributes have an interleave to themselves, so that libxml2 takes each as it comes (see :func:`patterns.greedy`).
+Optional attributes have an interleave to themselves, so that libxml2 takes each as it comes (:func:`patterns.greedy`).
 """
 
 from __future__ import annotations
