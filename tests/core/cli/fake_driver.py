@@ -34,6 +34,7 @@ class Machine:
         }
         self.texts = {}
         self.calls = []
+        self.obedient = False
 
     def change(self, session, uuid, state, reason, event, detail, *, id=None):
         row = self.rows[uuid]
@@ -203,6 +204,10 @@ class FakeDriver:
     @hookimpl
     def shutdown(self, session, domain, modes):
         session.machine.calls.append(("shutdown", modes))
+        if session.machine.obedient:
+            session.machine.change(
+                session, domain.uuid, DomainState.SHUT_OFF, "shutdown", Lifecycle.STOPPED, "shutdown"
+            )
 
     @hookimpl
     def reset(self, session, domain):

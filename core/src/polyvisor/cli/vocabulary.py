@@ -246,6 +246,10 @@ SECTIONS: dict[str, dict[str, dict[str, str]]] = {
         "notations": {
             "convert": "convert a document between XML, JSON and YAML",
         },
+        "boot": {
+            "guests-start": "start the domains that are marked to start with the host",
+            "guests-stop": "shut all running domains down, as before the host goes down",
+        },
         "plugins": {
             "drivers": "list the installed drivers and what they support",
         },

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from polyvisor.errors import InvalidArgument, PolyvisorError
+from polyvisor.errors import InvalidArgument, PluginError, PolyvisorError
 from polyvisor.objects.domain import Domain
 from polyvisor.objects.face import Subject, connection_method
 from polyvisor.operations.declaration import Operation, declared
@@ -333,9 +333,10 @@ def _chosen(uri: str | URI | None, configuration: Configuration, plugins: Plugin
     return probed_uri(plugins)
 
 
-def probed_uri(plugins: Plugins) -> str:
-    """The URI of the first installed driver whose hypervisor is present on this host. Raises InvalidArgument."""
-    from polyvisor.errors import PluginError
+def present_hypervisors(plugins: Plugins) -> Iterator[tuple[str, str | PluginError]]:
+    """Each installed driver that finds its hypervisor on this host, and the URI it would serve here.
+
+    Of a driver that cannot be loaded, what is wrong with it; drivers that are blocked are left out."""
     from polyvisor.operations.connection import probe_uri
 
     operation = declared(probe_uri)
@@ -344,10 +345,19 @@ def probed_uri(plugins: Plugins) -> str:
             continue
         try:
             driver = plugins.driver(entry.schemes[0])
-        except PluginError:  # a broken driver does not stop the search; `polyvisor drivers` shows it
-            continue
-        if operation.name in driver.implements and (uri := plugins.call(driver, operation, {})):
-            return str(uri)
+            if operation.name in driver.implements and (uri := plugins.call(driver, operation, {})):
+                yield entry.name, str(uri)
+        except PluginError as error:
+            yield entry.name, error
+
+
+def probed_uri(plugins: Plugins) -> str:
+    """The URI of the first installed driver whose hypervisor is present on this host. Raises InvalidArgument.
+
+    A broken driver does not stop the search; `polyvisor drivers` shows it."""
+    for _, found in present_hypervisors(plugins):
+        if isinstance(found, str):
+            return found
     raise InvalidArgument(
         "no connection URI was given and no installed driver finds its hypervisor here",
         hint="name one (polyvisor -c URI, or polyvisor.open(uri)), or set default_uri in polyvisor.toml",
