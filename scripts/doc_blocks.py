@@ -275,10 +275,10 @@ class Run:
 
 
 def matches(shown: str, printed: str) -> bool:
-    """Whether the page shows what was printed: spaces at the ends of lines and empty lines around do not count."""
+    """Whether the page shows what was printed. How many blanks there are, and empty lines around, do not count."""
 
     def lines(text: str) -> list[str]:
-        return [line.rstrip() for line in text.replace("\r", "").strip("\n").splitlines()]
+        return [re.sub(r"[ \t]+", " ", line).strip() for line in text.replace("\r", "").strip().splitlines()]
 
     pattern = ""
     for line in lines(shown):
