@@ -182,7 +182,8 @@ def set_block_threshold(session: Session, domain: DomainRef, disk: str, threshol
 def resize_block(session: Session, domain: DomainRef, disk: str, size: int | None, *, extend: bool = False) -> None:
     """Make a running guest's disk ``size`` bytes large, and tell the guest.
 
-    ``disk`` is a target or a source path. A ``size`` of None takes that of the block device underneath.
+    ``disk`` is a target or a source path. A ``size`` of None takes that of the block device underneath;
+    InvalidArgument when there is none.
     ``extend`` refuses to make the disk smaller; without it, what lies beyond a smaller size is lost."""
     raise NotImplementedError
 
@@ -211,5 +212,7 @@ def set_interface_bandwidth(
     outbound: Bandwidth | None = None,
     affect: Affect = Affect.CURRENT,
 ) -> None:
-    """Limit a network device; None leaves a direction as it is, ``Bandwidth()`` takes its limit away."""
+    """Limit a network device; None leaves a direction as it is, ``Bandwidth()`` takes its limit away.
+
+    Raises InvalidArgument for a negative rate, a peak or a burst without an average, a floor outwards."""
     raise NotImplementedError

@@ -104,9 +104,10 @@ class Kit:
     # -- guests --------------------------------------------------------------------------------------------
 
     def guest(self, *wanted: str, extra: str = "", devices: str = "", name: str | None = None) -> Domain:
-        """A guest that is off, with one device of each kind ``wanted`` (``"disk"``, ``"interface"``, ``"balloon"``,
-        ``"graphics"``, ``"cdrom"``, ``"agent"``), and with four vCPUs of which one is plugged in for ``"vcpus"``, one IOThread
-        for ``"iothread"``."""
+        """A guest that is off, with one device of each kind ``wanted``.
+
+        Kinds are ``"disk"``, ``"interface"``, ``"balloon"``, ``"graphics"``, ``"cdrom"`` and ``"agent"``, and the
+        keys of :data:`EXTRAS`, which are no devices."""
         for kind in wanted:
             if kind in EXTRAS:
                 extra += EXTRAS[kind]
@@ -131,7 +132,7 @@ SINGLE = {"balloon": "<memballoon", "agent": "org.qemu.guest_agent.0"}
 """How the document of a guest shows that it has one already of what there is only one of."""
 
 EXTRAS = {"vcpus": "<vcpu current='1'>4</vcpu>", "iothread": "<iothreads>1</iothreads>"}
-"""What a guest can have that is no device."""
+"""What a guest can have that is no device: four vCPUs of which one is plugged in, an IOThread."""
 
 
 def document(domain: Domain, *, stored: bool = False) -> Any:

@@ -15,6 +15,7 @@ from polyvisor.operations.tuning import (
 )
 from polyvisor.spi import Affect, DomainRef, Event, EventKind, hookimpl
 from polyvisor_test.finding import devices_of, find_disk, find_interface, source_path
+from polyvisor_test.machine import CAPACITY
 from polyvisor_test.session import TestSession
 
 if TYPE_CHECKING:
@@ -162,11 +163,16 @@ class TuningOperations:
 
     @hookimpl
     def resize_block(
-        self, session: TestSession, domain: DomainRef, disk: str, size: int = 0, *, extend: bool = False
+        self, session: TestSession, domain: DomainRef, disk: str, size: int | None, *, extend: bool = False
     ) -> None:
+        """Simulated: every block device is as large as a disk is at first."""
         with session.machine(domain) as machine:
             machine.require_active()
             found = find_disk(machine.config, disk)
+            if size is None:
+                if found.type != "block":
+                    raise InvalidArgument(f"disk {disk} is no block device", hint="say how large it shall be")
+                size = CAPACITY
             if size <= 0 or size % 512:
                 raise InvalidArgument(f"a disk cannot be {size} bytes large", hint="sizes are multiples of 512 bytes")
             if extend and size < machine.capacity(found):
@@ -198,6 +204,8 @@ class TuningOperations:
     ) -> None:
         from polyvisor.model.domain.devices import interface as elements
 
+        for limit in filter(None, (inbound, outbound)):
+            _check_bandwidth(limit)
         if outbound is not None and outbound.floor:
             raise InvalidArgument("only what comes in can have a guaranteed floor")
         with session.machine(domain) as machine, machine.changing(affect) as configs:
@@ -277,6 +285,14 @@ def _spread_to_group(config: Domain, tune: Any) -> None:
     for disk in devices_of(config).disks:
         if tune.group_name and disk.iotune is not None and disk.iotune.group_name == tune.group_name:
             disk.iotune = tune.copy()
+
+
+def _check_bandwidth(limit: Bandwidth) -> None:
+    """Raise InvalidArgument for a limit that no document can express."""
+    if min(limit.average, limit.peak, limit.burst, limit.floor) < 0:
+        raise InvalidArgument(f"{limit} has a negative rate", hint="0 is no limit")
+    if (limit.peak or limit.burst) and not limit.average:
+        raise InvalidArgument("a peak or a burst is one above an average", hint="say the average too")
 
 
 def _bandwidth(limit: Any) -> Bandwidth | None:
