@@ -201,6 +201,11 @@ def hookimpl(
     """
 
     def mark(method: Function) -> Any:
-        return _marker(positional_twin(method), wrapper=wrapper, tryfirst=tryfirst, trylast=trylast, specname=specname)
+        twin, kind = positional_twin(method), {}
+        if wrapper:
+            from polyvisor.operations.wrapping import NATIVE, outcome_wrapper
+
+            twin, kind = (twin, {"wrapper": True}) if NATIVE else (outcome_wrapper(twin), {"hookwrapper": True})
+        return _marker(twin, tryfirst=tryfirst, trylast=trylast, specname=specname, **kind)
 
     return mark if function is None else mark(function)
