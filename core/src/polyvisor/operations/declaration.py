@@ -50,7 +50,8 @@ class Operation:
     arguments with their defaults; ``documents`` maps an argument that takes a document to the document's kind:
     callers may pass text, drivers always get the model object. ``extra_permissions`` maps an option to the
     permission it needs on top: ``"secure"`` when the option is given a true value, ``"affect=config"`` when it
-    has that value. ``secrets`` are arguments that no log and no audit record may show.
+    has that value. ``secrets`` are arguments that no log and no audit record may show. Of the arguments ``one_of``
+    a call gives exactly one; drivers need not check.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Operation:
     documents: Mapping[str, str] = field(default_factory=dict)
     extra_permissions: Mapping[str, str] = field(default_factory=dict)
     secrets: frozenset[str] = frozenset()
+    one_of: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -114,6 +116,7 @@ def operation(
     documents: Mapping[str, str] | None = None,
     extra_permissions: Mapping[str, str] | None = None,
     secrets: Iterable[str] = (),
+    one_of: Iterable[str] = (),
 ) -> Callable[[Function], Function]:
     """Declare the decorated function as an operation.
 
@@ -142,6 +145,7 @@ def operation(
             documents=dict(documents or {}),
             extra_permissions=dict(extra_permissions or {}),
             secrets=frozenset(secrets),
+            one_of=tuple(one_of),
             arguments=positional,
             options=_defaults(function, positional, keywords),
         )

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from polyvisor.errors import InvalidState, NoSuchDomain
+from polyvisor.errors import InvalidArgument, InvalidState, NoSuchDomain
 from polyvisor.operations.declaration import operation
 from polyvisor.operations.records import Column, DomainRef, DomainRow, DomainState, StateInfo
 from polyvisor.operations.session import Session
@@ -57,11 +57,16 @@ def list_domains(
     raise NotImplementedError
 
 
-@operation(capability="domain.lookup", permission="domain:getattr", raises=(NoSuchDomain,))
+@operation(
+    capability="domain.lookup",
+    permission="domain:getattr",
+    raises=(NoSuchDomain, InvalidArgument),
+    one_of=("name", "uuid", "id"),
+)
 def lookup_domain(
     session: Session, *, name: str | None = None, uuid: UUID | None = None, id: int | None = None
 ) -> DomainRef:
-    """Find one domain by exactly one of name, UUID and id."""
+    """Find one domain by exactly one of name, UUID and id. Any other number of them is an InvalidArgument."""
     raise NotImplementedError
 
 

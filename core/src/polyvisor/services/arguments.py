@@ -16,7 +16,11 @@ _NAMED = re.compile(r"(?:(Sequence|Collection)\[)?(\w+)\]?(?: \| None)?")
 def converted(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """``arguments`` with plain strings in the place of enumerations (``affect="config"``) made members of them.
 
-    Raises InvalidArgument for a word that is none of the enumeration's values."""
+    Raises InvalidArgument for a word that is none of the enumeration's values, and unless exactly one of those
+    arguments is given of which the operation wants one."""
+    if operation.one_of and sum(arguments.get(name) is not None for name in operation.one_of) != 1:
+        *others, last = operation.one_of
+        raise InvalidArgument(f"{operation.name} takes exactly one of {', '.join(others)} and {last}")
     return {name: _member(operation, name, value) for name, value in arguments.items()}
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from polyvisor.errors import InvalidArgument, NoSuchDomain
+from polyvisor.errors import NoSuchDomain
 from polyvisor.operations.listing import ControlInfo, DomainInfo
 from polyvisor.spi import Column, DomainRef, DomainRow, DomainState, StateInfo
 from polyvisor.state import Entry
@@ -114,9 +114,7 @@ def _running(session: QemuSession) -> dict[UUID, Look]:
 
 
 def lookup(session: QemuSession, *, name: str | None, uuid: UUID | None, id: int | None) -> DomainRef:
-    """One guest by name, UUID or id. Raises NoSuchDomain, InvalidArgument."""
-    if sum(key is not None for key in (name, uuid, id)) != 1:
-        raise InvalidArgument("look a domain up by exactly one of name, uuid and id")
+    """One guest by name, UUID or id. Raises NoSuchDomain."""
     if uuid is not None:
         found = guests.look(session, uuid)
         if found.alive and found.status is not None:
