@@ -1,0 +1,340 @@
+"""The lxc driver: one method for each operation, each a line or two into the module that does the work.
+
+Modules are imported when they are needed: opening a connection and listing containers does not load the documents.
+What concerns the resources of containers is in :mod:`.driver_resources`, what concerns their inside and their devices
+in :mod:`.driver_inside`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from polyvisor.spi import URI, Affect, Column, ConnectContext, DomainRef, DomainRow, DomainState, StateInfo, hookimpl
+from polyvisor_lxc.session import LxcSession, open_session
+
+if TYPE_CHECKING:
+    from polyvisor.documents import Element
+    from polyvisor.model.domain import Domain
+    from polyvisor.operations.configuration import MetadataKind
+    from polyvisor.operations.connection import Security, Version
+    from polyvisor.operations.host import CpuMap, CpuTimes, FreeMemory, HostInfo, MemoryStats
+    from polyvisor.operations.lifecycle import ShutdownMode
+    from polyvisor.operations.listing import ControlInfo, DomainInfo
+
+
+class LxcDriver:
+    """Containers on this host, run by liblxc without a daemon."""
+
+    name = "lxc"
+    schemes = ("lxc",)
+    hooks_version = (1, 0)
+
+    # -- contributions ------------------------------------------------------------------------------------
+
+    @hookimpl
+    def document_classes(self) -> Iterable[type[Element]]:
+        from polyvisor_lxc.model import CLASSES
+
+        return CLASSES
+
+    @hookimpl
+    def complete_domain(self, session: LxcSession, config: Domain) -> None:
+        from polyvisor_lxc import completion
+
+        completion.complete(config)
+
+    @hookimpl
+    def check_domain(self, session: LxcSession, config: Domain) -> None:
+        from polyvisor_lxc import checking
+
+        checking.check(session, config)
+
+    # -- connection ---------------------------------------------------------------------------------------
+
+    @hookimpl
+    def connect(self, uri: URI, context: ConnectContext) -> LxcSession:
+        return open_session(uri, context)
+
+    @hookimpl
+    def probe_uri(self) -> str:
+        import os
+
+        from polyvisor_lxc import tools
+
+        if not tools.present():
+            return ""
+        return "lxc:///system" if os.geteuid() == 0 else "lxc:///session"
+
+    @hookimpl
+    def hypervisor_type(self, session: LxcSession) -> str:
+        return "LXC"
+
+    @hookimpl
+    def version(self, session: LxcSession) -> Version:
+        from polyvisor_lxc import hostfacts
+
+        return hostfacts.version(session)
+
+    @hookimpl
+    def security(self, session: LxcSession) -> Security:
+        from polyvisor.operations.connection import Security
+
+        return Security(encrypted=False, secure=True)  # calls in this process
+
+    @hookimpl
+    def alive(self, session: LxcSession) -> bool:
+        from polyvisor_lxc import hostfacts
+
+        return hostfacts.alive(session)
+
+    @hookimpl
+    def watch_events(self, session: LxcSession, enabled: bool) -> None:
+        session.watch(enabled)
+
+    # -- host ---------------------------------------------------------------------------------------------
+
+    @hookimpl
+    def hostname(self, session: LxcSession) -> str:
+        from polyvisor.host import host_name
+
+        return host_name()
+
+    @hookimpl
+    def host_info(self, session: LxcSession) -> HostInfo:
+        from polyvisor_lxc import hostfacts
+
+        return hostfacts.host_info()
+
+    @hookimpl
+    def cpu_map(self, session: LxcSession) -> CpuMap:
+        from polyvisor_lxc import hostfacts
+
+        return hostfacts.cpu_map()
+
+    @hookimpl
+    def host_cpu_stats(self, session: LxcSession, *, cpu: int | None) -> CpuTimes:
+        from polyvisor_lxc import hostfacts
+
+        return hostfacts.cpu_times(cpu)
+
+    @hookimpl
+    def host_memory_stats(self, session: LxcSession, *, cell: int | None) -> MemoryStats:
+        from polyvisor_lxc import hostfacts
+
+        return hostfacts.memory_stats(cell)
+
+    @hookimpl
+    def free_memory(self, session: LxcSession) -> FreeMemory:
+        from polyvisor_lxc import hostfacts
+
+        return hostfacts.free_memory()
+
+    @hookimpl
+    def free_pages(
+        self, session: LxcSession, *, sizes_kib: Sequence[int], cells: Sequence[int]
+    ) -> dict[int, dict[int, int]]:
+        from polyvisor.host import Host
+
+        return Host().free_pages(sizes_kib, cells)
+
+    @hookimpl
+    def allocate_pages(self, session: LxcSession, pages: Mapping[int, int], *, cells: Sequence[int], add: bool) -> int:
+        from polyvisor.host import Host
+
+        return Host().allocate_pages(pages, cells, add=add)
+
+    @hookimpl
+    def memory_parameters(self, session: LxcSession) -> dict[str, int]:
+        from polyvisor.host import Host
+
+        return Host().memory_parameters()
+
+    @hookimpl
+    def set_memory_parameters(self, session: LxcSession, parameters: Mapping[str, int]) -> None:
+        from polyvisor.host import Host
+
+        Host().set_memory_parameters(parameters)
+
+    # -- listing ------------------------------------------------------------------------------------------
+
+    @hookimpl
+    def list_domains(
+        self,
+        session: LxcSession,
+        *,
+        active: bool | None,
+        persistent: bool | None,
+        autostart: bool | None,
+        states: Collection[DomainState] | None,
+        columns: Collection[Column],
+    ) -> list[DomainRow]:
+        from polyvisor_lxc import listing
+
+        return listing.rows(
+            session, active=active, persistent=persistent, autostart=autostart, states=states, columns=columns
+        )
+
+    @hookimpl
+    def lookup_domain(self, session: LxcSession, *, name: str | None, uuid: UUID | None, id: int | None) -> DomainRef:
+        from polyvisor_lxc import listing
+
+        return listing.lookup(session, name=name, uuid=uuid, id=id)
+
+    @hookimpl
+    def domain_state(self, session: LxcSession, domain: DomainRef) -> StateInfo:
+        from polyvisor_lxc import guests
+
+        return guests.require(session, domain).state
+
+    @hookimpl
+    def domain_info(self, session: LxcSession, domain: DomainRef) -> DomainInfo:
+        from polyvisor_lxc import listing
+
+        return listing.info(session, domain)
+
+    @hookimpl
+    def control_info(self, session: LxcSession, domain: DomainRef) -> ControlInfo:
+        from polyvisor_lxc import listing
+
+        return listing.control_info(session, domain)
+
+    @hookimpl
+    def os_type(self, session: LxcSession, domain: DomainRef) -> str:
+        from polyvisor_lxc import listing
+
+        return listing.os_type(session, domain)
+
+    @hookimpl
+    def domain_messages(
+        self, session: LxcSession, domain: DomainRef, *, deprecation: bool, tainting: bool
+    ) -> list[str]:
+        from polyvisor_lxc import listing
+
+        # nothing that containers have is deprecated
+        return listing.messages(session, domain, tainting=tainting)
+
+    # -- lifecycle ----------------------------------------------------------------------------------------
+
+    @hookimpl
+    def create(self, session: LxcSession, config: Domain, *, autodestroy: bool, fds: Sequence[int]) -> DomainRef:
+        from polyvisor_lxc import lifecycle
+
+        return lifecycle.create(session, config, autodestroy=autodestroy, fds=fds)
+
+    @hookimpl
+    def start(
+        self, session: LxcSession, domain: DomainRef, *, autodestroy: bool, force_boot: bool, fds: Sequence[int]
+    ) -> DomainRef:
+        from polyvisor_lxc import lifecycle
+
+        # containers are never saved, so every start is a fresh one, which is what force_boot asks
+        return lifecycle.start(session, domain, autodestroy=autodestroy, fds=fds)
+
+    @hookimpl
+    def shutdown(self, session: LxcSession, domain: DomainRef, *, modes: Sequence[ShutdownMode]) -> None:
+        from polyvisor_lxc import lifecycle
+
+        lifecycle.shutdown(session, domain, modes)
+
+    @hookimpl
+    def reboot(self, session: LxcSession, domain: DomainRef, *, modes: Sequence[ShutdownMode]) -> None:
+        from polyvisor_lxc import lifecycle
+
+        lifecycle.reboot(session, domain, modes)
+
+    @hookimpl
+    def destroy(self, session: LxcSession, domain: DomainRef, *, graceful: bool, remove_logs: bool) -> None:
+        from polyvisor_lxc import lifecycle
+
+        lifecycle.destroy(session, domain, graceful=graceful, remove_logs=remove_logs)
+
+    @hookimpl
+    def suspend(self, session: LxcSession, domain: DomainRef) -> None:
+        from polyvisor_lxc import lifecycle
+
+        lifecycle.suspend(session, domain)
+
+    @hookimpl
+    def resume(self, session: LxcSession, domain: DomainRef) -> None:
+        from polyvisor_lxc import lifecycle
+
+        lifecycle.resume(session, domain)
+
+    # -- configuration ------------------------------------------------------------------------------------
+
+    @hookimpl
+    def define(self, session: LxcSession, config: Domain) -> DomainRef:
+        from polyvisor_lxc import configuration
+
+        return configuration.define(session, config)
+
+    @hookimpl
+    def undefine(
+        self,
+        session: LxcSession,
+        domain: DomainRef,
+        *,
+        managed_save: bool,
+        snapshots_metadata: bool,
+        checkpoints_metadata: bool,
+        nvram: bool | None,
+        tpm: bool | None,
+    ) -> None:
+        from polyvisor_lxc import configuration
+
+        # containers have no managed save images, checkpoints, firmware variables or TPM: nothing more to remove
+        configuration.undefine(session, domain, snapshots_metadata=snapshots_metadata)
+
+    @hookimpl
+    def domain_config(self, session: LxcSession, domain: DomainRef, *, inactive: bool, secure: bool) -> Domain:
+        from polyvisor_lxc import configuration
+
+        return configuration.current(session, domain, inactive=inactive)
+
+    @hookimpl
+    def rename(self, session: LxcSession, domain: DomainRef, name: str) -> DomainRef:
+        from polyvisor_lxc import configuration
+
+        return configuration.rename(session, domain, name)
+
+    @hookimpl
+    def metadata(
+        self, session: LxcSession, domain: DomainRef, kind: MetadataKind, *, uri: str | None, affect: Affect
+    ) -> str:
+        from polyvisor_lxc import metadata
+
+        return metadata.get(session, domain, kind, uri, affect)
+
+    @hookimpl
+    def set_metadata(
+        self,
+        session: LxcSession,
+        domain: DomainRef,
+        kind: MetadataKind,
+        value: str | None,
+        *,
+        uri: str | None,
+        key: str | None,
+        affect: Affect,
+    ) -> None:
+        from polyvisor_lxc import metadata
+
+        metadata.put(session, domain, kind, value, uri, key, affect)
+
+    @hookimpl
+    def autostart(self, session: LxcSession, domain: DomainRef) -> bool:
+        from polyvisor_lxc import configuration
+
+        return configuration.flag(session, domain, "autostart")
+
+    @hookimpl
+    def set_autostart(self, session: LxcSession, domain: DomainRef, enabled: bool) -> None:
+        from polyvisor_lxc import configuration
+
+        configuration.set_flag(session, domain, "autostart", enabled)
+
+
+driver = LxcDriver()
+"""What the entry point names."""

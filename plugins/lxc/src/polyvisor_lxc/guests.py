@@ -1,0 +1,237 @@
+"""What is known of each container that runs, and what to tidy up after one that no longer does.
+
+A running container has a status record (the store's, JSON) and a directory of its own. Reading asks no one: whether
+it lives is told by its monitor's entry in /proc, whether it stands still by its control group. Only the thread that
+holds the container's lock changes anything.
+
+Keys of a status record: ``name``, ``id``, ``phase`` (``starting`` or ``running``), ``pid`` and ``started`` (of the
+monitor; ticks, see :class:`~polyvisor_lxc.process.Process`), ``since`` (seconds since the epoch), ``groups`` (the
+directory of each control group), ``shutdown`` (a manager asked init to stop), ``ending`` (reason of the end that a manager is
+bringing about), ``owner`` (pid and ticks of the process whose connection the container is tied to), and what tables
+show: ``memory_kib``, ``max_memory_kib``, ``vcpus``, ``title``, ``os_type``, ``taints``, ``consoles``.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from polyvisor.errors import HypervisorError, InvalidState, NoSuchDomain
+from polyvisor.spi import DomainRef, DomainState, Lifecycle, StateInfo
+from polyvisor.state import reported
+from polyvisor_lxc import bus, ended, journal
+from polyvisor_lxc.cgroups import Group
+from polyvisor_lxc.process import Process, children, find
+from polyvisor_lxc.session import GuestFiles, LxcSession
+
+STARTING, RUNNING = "starting", "running"
+
+_ABANDONED = 10.0
+"""Seconds that what is left of a half done start has to end."""
+
+_END_EVENTS = {"shutdown": "shutdown", "destroyed": "destroyed", "crashed": "crashed", "saved": "saved"}
+_HALTED, _REBOOTED = 2, 1
+"""Signals by which the kernel tells that a container's init called reboot(2) to halt (SIGINT) or reboot (SIGHUP)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One container at one moment. ``status`` is None for one that was not run since it was last tidied up after."""
+
+    uuid: UUID
+    status: dict[str, Any] | None
+    alive: bool
+    state: StateInfo
+
+    @property
+    def id(self) -> int | None:
+        """Its number while it runs."""
+        return self.status["id"] if self.alive and self.status else None
+
+    @property
+    def process(self) -> Process | None:
+        """Its monitor, once that is known."""
+        if self.status is None or not self.status.get("pid"):
+            return None
+        return Process(self.status["pid"], self.status["started"])
+
+    @property
+    def init(self) -> int | None:
+        """The pid of its init; None when it has none now."""
+        process = self.process
+        if process is None or not self.alive:
+            return None
+        return next((pid for pid in children(process.pid) if Process.running(pid) is not None), None)
+
+    @property
+    def group(self) -> Group:
+        """Its control groups."""
+        return Group(self.status.get("groups", {}) if self.status else {})
+
+    def ref(self, name: str) -> DomainRef:
+        """The reference for lists, with its present id."""
+        return DomainRef(name, self.uuid, self.id)
+
+
+def look(session: LxcSession, uuid: UUID) -> Look:
+    """The container as it is now; touches nothing."""
+    status = session.store.read_status(uuid)
+    if status is None:
+        return Look(uuid, None, False, StateInfo(DomainState.SHUT_OFF, ended.reason(session, uuid)))
+    return examine(session.files(uuid), status)
+
+
+def examine(files: GuestFiles, status: dict[str, Any]) -> Look:
+    """The container that has this status."""
+    process = monitor(files, status)
+    if process is not None:
+        return Look(files.uuid, status, True, _live_state(status))
+    return Look(files.uuid, status, False, StateInfo(DomainState.SHUT_OFF, _end_reason(files, status)))
+
+
+def monitor(files: GuestFiles, status: dict[str, Any]) -> Process | None:
+    """The living monitor of the container, None when there is none."""
+    if status["phase"] == RUNNING:
+        process = Process(status["pid"], status["started"])
+        return process if process.alive else None
+    return starter(files)
+
+
+def starter(files: GuestFiles) -> Process | None:
+    """The monitor, or the program that is to become it, of a container being started: found by its command line.
+
+    Both lxc-start and the monitor it leaves name the container's UUID, the monitor as its last word."""
+    return next(iter(find(str(files.uuid), among=("lxc-start", "[lxc monitor]"))), None)
+
+
+def _live_state(status: dict[str, Any]) -> StateInfo:
+    if status["phase"] == STARTING:
+        return StateInfo(DomainState.PAUSED, "starting up")
+    if Group(status.get("groups", {})).frozen():
+        return StateInfo(DomainState.PAUSED, "user")
+    if status.get("shutdown"):
+        return StateInfo(DomainState.SHUTDOWN, "user")
+    return StateInfo(DomainState.RUNNING, status.get("why", "booted"))
+
+
+def _end_reason(files: GuestFiles, status: dict[str, Any]) -> str:
+    if intended := status.get("ending"):
+        return str(intended)
+    if status["phase"] == STARTING:
+        return "failed"
+    how = journal.ending(files.journal)
+    if how.status is not None or how.signal in (_HALTED, _REBOOTED):
+        return "shutdown"
+    return "crashed"  # killed from outside, by a fault of its own, or together with its monitor
+
+
+def settle(session: LxcSession, uuid: UUID) -> Look:
+    """Look at a container whose lock the caller holds, tidying up if it has died or was never quite started."""
+    found = look(session, uuid)
+    if found.status is None:
+        return found
+    if found.alive and found.status["phase"] == STARTING:
+        abandon(session, found)
+    elif found.alive:
+        return found
+    bury(session, look(session, uuid))
+    return look(session, uuid)
+
+
+def abandon(session: LxcSession, found: Look) -> None:
+    """End the processes of a start whose manager died in the middle of it."""
+    files = session.files(found.uuid)
+    deadline = time.monotonic() + _ABANDONED
+    while (process := starter(files)) is not None:
+        for pid in children(process.pid):
+            if (child := Process.running(pid)) is not None:
+                child.kill()
+        process.kill()
+        process.wait(1.0)
+        if time.monotonic() >= deadline:
+            raise HypervisorError(
+                f"the half started container {found.uuid} cannot be ended",
+                driver="lxc",
+                hint=f"process {process.pid} is stuck in the kernel",
+            )
+
+
+def bury(session: LxcSession, dead: Look) -> None:
+    """Remove what a container that no longer runs has left, tell why it ended, and forget a transient one.
+
+    Each step may be the last one done; done again it finishes the rest."""
+    assert dead.status is not None
+    files = session.files(dead.uuid)
+    clear_processes(dead)
+    how = journal.ending(files.journal)
+    account = {"status": how.status, "signal": how.signal, "when": time.time()}
+    persistent = session.store.find(uuid=dead.uuid) is not None
+    if persistent:
+        ended.remember(session, dead.uuid, dead.state.reason, account)
+    domain = DomainRef(dead.status["name"], dead.uuid, dead.status["id"])
+    detail = _END_EVENTS.get(dead.state.reason, "failed")
+    bus.tell(session, domain, Lifecycle.STOPPED, detail, persistent=persistent, **account)
+    remove_files(files)
+    session.store.remove_status(dead.uuid)
+
+
+def clear_processes(dead: Look) -> None:
+    """Kill what is left in the control groups of a container whose monitor is gone, and remove the groups.
+
+    The monitor does both itself unless it was killed; then the kernel kills init (``lxc.monitor.signal.pdeath``), and
+    the groups are left."""
+    from polyvisor_lxc import stopping
+
+    group = dead.group
+    if any(os.path.isdir(path) for path in group.paths.values()):
+        stopping.clear(group)
+
+
+def remove_files(files: GuestFiles) -> None:
+    """Remove the container's run-time directory."""
+    with reported("remove", files.directory):
+        try:
+            import shutil
+
+            shutil.rmtree(files.directory)
+        except FileNotFoundError:
+            pass  # gone is what was wanted
+
+
+def require(session: LxcSession, domain: DomainRef) -> Look:
+    """The container, which must exist: stored or running. Raises NoSuchDomain."""
+    found = look(session, domain.uuid)
+    if not found.alive and session.store.find(uuid=domain.uuid) is None:
+        raise NoSuchDomain(f"there is no {domain}", target=str(domain), driver="lxc")
+    return found
+
+
+def require_active(session: LxcSession, domain: DomainRef) -> Look:
+    """The container, which must run. Raises NoSuchDomain, InvalidState."""
+    found = require(session, domain)
+    if not found.alive:
+        raise InvalidState(f"{domain} is not running", target=str(domain), driver="lxc", hint="start it first")
+    return found
+
+
+def require_init(session: LxcSession, domain: DomainRef) -> tuple[Look, int]:
+    """A container that must run, and the pid of its init. Raises NoSuchDomain, InvalidState."""
+    found = require_active(session, domain)
+    pid = found.init
+    if pid is None:
+        raise InvalidState(f"{domain} is just starting or stopping", target=str(domain), driver="lxc", hint="try again")
+    return found, pid
+
+
+@contextmanager
+def active(session: LxcSession, domain: DomainRef) -> Iterator[Look]:
+    """Hold the lock of a container that must run. Raises NoSuchDomain, InvalidState, Busy."""
+    require(session, domain)  # so that a missing domain is told without making a lock file for it
+    with session.store.lock(domain.uuid):
+        settle(session, domain.uuid)
+        yield require_active(session, domain)

@@ -1,0 +1,91 @@
+"""The document of a running container: the stored one with its id, its devices' names and what was chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from polyvisor_lxc.configuration import summary
+from polyvisor_lxc.session import GuestFiles
+
+if TYPE_CHECKING:
+    from polyvisor.model.domain import Domain
+
+_ALIASES = {"interface": "net", "filesystem": "fs"}
+
+
+def instance(config: Domain, number: int) -> Domain:
+    """A copy of a stored document as the instance with that id, every device named."""
+    running = config.copy()
+    running.id = number
+    name_devices(running)
+    name_interfaces(running)
+    return running
+
+
+def name_devices(running: Domain) -> None:
+    """Give every device that has none an alias, the same one at each start."""
+    from polyvisor.model.domain import Alias
+
+    held: Any = running.devices
+    taken = {device.alias.name for device in held if getattr(device, "alias", None) is not None}
+    for device in held:
+        if "alias" in {field.attr for field in type(device).fields()} and device.alias is None:
+            name = _free(_ALIASES.get(type(device).tag, type(device).tag), taken)
+            device.alias = Alias(name=name)
+            taken.add(name)
+
+
+def _free(stem: str, taken: set[str]) -> str:
+    number = 0
+    while f"{stem}{number}" in taken:
+        number += 1
+    return f"{stem}{number}"
+
+
+def name_interfaces(running: Domain) -> None:
+    """Choose names for the host's ends of interfaces that have none: they tell whose traffic is counted."""
+    from polyvisor.model.domain.devices.interface import InterfaceTarget
+
+    held: Any = running.devices
+    for number, interface in enumerate(held.interfaces):
+        if interface.type in ("bridge", "network", "ethernet") and (
+            interface.target is None or not interface.target.dev or interface.target.runtime_only
+        ):
+            interface.target = InterfaceTarget(dev=host_end(running.id or 0, number))
+
+
+def host_end(number: int, index: int) -> str:
+    """A name for the host's end of an interface, at most 15 characters and as libvirt's made up ones begin."""
+    return f"vnet{number % 1_000_000 * 100 + index % 100}"
+
+
+def status(running: Domain) -> dict[str, Any]:
+    """What the status record says of the container from the first moment on."""
+    return {"name": running.name, "id": running.id, **summary(running)}
+
+
+def document(running: Domain) -> bytes:
+    """The live document as it is kept while the container runs."""
+    from polyvisor.documents import write
+
+    return write(running, live=True, secure=True).encode()
+
+
+def consoles(running: Domain, files: GuestFiles) -> list[dict[str, str | int | None]]:
+    """How to reach each console: alias, tag, number of the terminal (0 is /dev/console), log of its output."""
+    held: Any = running.devices
+    return [
+        {
+            "alias": device.alias.name,
+            "tag": "console",
+            "tty": number,
+            "log": (device.log.file if device.log is not None else files.console) if number == 0 else None,
+        }
+        for number, device in enumerate(held.consoles)
+    ]
+
+
+def host_ends(interfaces: Iterable[Any]) -> list[str]:
+    """The names of the host's ends of interfaces."""
+    return [one.target.dev for one in interfaces if one.target is not None and one.target.dev]

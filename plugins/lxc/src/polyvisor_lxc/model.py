@@ -1,0 +1,67 @@
+"""The driver's own parts of a domain document: ``lxc:namespace`` of libvirt, and how far a container is confined."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from polyvisor.documents import Element, attribute, child, element
+from polyvisor.documents import datatypes as dt
+
+NAMESPACE = "http://libvirt.org/schemas/domain/lxc/1.0"
+"""The namespace libvirt gave its elements."""
+
+CONFINEMENT = "urn:polyvisor:lxc:1"
+"""The namespace of what libvirt's documents cannot say."""
+
+
+@element("sharenet", namespace=NAMESPACE, prefix="lxc")
+class ShareNetwork(Element):
+    """Whose network the container uses: a network namespace's by name, a container's or a process's."""
+
+    type: Literal["netns", "name", "pid"] = attribute(required=True)
+    value: str = attribute(dt.STRING, required=True)
+
+
+@element("shareipc", namespace=NAMESPACE, prefix="lxc")
+class ShareIpc(Element):
+    """Whose System V IPC and message queues the container uses: a container's or a process's."""
+
+    type: Literal["name", "pid"] = attribute(required=True)
+    value: str = attribute(dt.STRING, required=True)
+
+
+@element("shareuts", namespace=NAMESPACE, prefix="lxc")
+class ShareHostname(Element):
+    """Whose host name the container has: a container's or a process's."""
+
+    type: Literal["name", "pid"] = attribute(required=True)
+    value: str = attribute(dt.STRING, required=True)
+
+
+@element("namespace", namespace=NAMESPACE, prefix="lxc", extends="domain")
+class Namespaces(Element):
+    """Namespaces that the container shares with another container or a process instead of having its own."""
+
+    sharenet: ShareNetwork | None = child(name="sharenet")
+    shareipc: ShareIpc | None = child(name="shareipc")
+    shareuts: ShareHostname | None = child(name="shareuts")
+
+
+@element("confinement", namespace=CONFINEMENT, prefix="confine", extends="domain")
+class Confinement(Element):
+    """What of the default confinement is relaxed; whatever is not named stays in force.
+
+    ``userns``: ids of the container are ids of its own, which nobody on the host has (``<idmap>`` says which).
+    ``seccomp``: system calls that only harm are refused. ``nonewprivs``: no program gains privileges by being
+    executed. ``masks``: files below /proc and /sys that tell about or change the host are hidden. ``sysro``: what
+    remains of /proc/sys and /sys can only be read."""
+
+    userns: bool | None = attribute(dt.BOOL)
+    seccomp: bool | None = attribute(dt.BOOL)
+    nonewprivs: bool | None = attribute(dt.BOOL)
+    masks: bool | None = attribute(dt.BOOL)
+    sysro: bool | None = attribute(dt.BOOL)
+
+
+CLASSES: tuple[type[Element], ...] = (Namespaces, Confinement)
+"""What the driver contributes to documents."""

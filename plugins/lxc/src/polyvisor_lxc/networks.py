@@ -1,0 +1,38 @@
+"""The host's side of a container's network: bridges, ends of interfaces, bandwidth."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from polyvisor.errors import UnsupportedConfiguration
+
+if TYPE_CHECKING:
+    from polyvisor.model.domain import Domain
+
+NET = "/sys/class/net"
+
+
+def check(config: Domain) -> None:
+    """Raise UnsupportedConfiguration for a bridge or device that the host does not have."""
+    held: Any = config.devices
+    for interface in held.interfaces:
+        bridge = getattr(interface.source, "bridge", None)
+        if bridge is not None and not os.path.isdir(f"{NET}/{bridge}"):
+            raise UnsupportedConfiguration(
+                f"there is no bridge {bridge!r} on this host",
+                driver="lxc",
+                hint=f"make it (ip link add {bridge} type bridge), or name another in <source bridge=...>",
+            )
+        if bridge is not None and not os.path.isdir(f"{NET}/{bridge}/bridge"):
+            raise UnsupportedConfiguration(f"the device {bridge!r} of this host is not a bridge", driver="lxc")
+        if interface.type == "direct":
+            _device(interface.source.dev)
+    for hostdev in held.hostdevs:
+        if hostdev.mode == "capabilities" and hostdev.type == "net":
+            _device(hostdev.source.interface)
+
+
+def _device(name: str) -> None:
+    if not os.path.isdir(f"{NET}/{name}"):
+        raise UnsupportedConfiguration(f"there is no network device {name!r} on this host", driver="lxc")

@@ -1,0 +1,111 @@
+"""From a document to what is started: what of the host it depends on, and whether that is there."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from polyvisor.errors import UnsupportedConfiguration
+from polyvisor_lxc import configuration, confinement, networks, tools, translation
+
+if TYPE_CHECKING:
+    from polyvisor.model.domain import Domain
+    from polyvisor_lxc.session import LxcSession
+
+_LINKS = 16
+
+
+def plan(session: LxcSession, running: Domain) -> translation.Plan:
+    """What liblxc is told of a container that is to be started. Raises UnsupportedConfiguration."""
+    files = session.files(configuration.identity(running))
+    confined = confinement.of(running)
+    mapped = confined.userns and running.idmap is None
+    held: Any = running.devices
+    first = held.consoles[0] if held.consoles else None
+    place = translation.Place(
+        hierarchies=session.hierarchies,
+        ids=confinement.id_range(running.id or 0) if mapped else None,
+        console=first.log.file if first is not None and first.log is not None else files.console,
+        seccomp=files.seccomp,
+        journal=files.journal,
+        idmapped_root=tools.version() >= tools.IDMAPPED_ROOT,
+        apparmor=os.path.isdir("/sys/kernel/security/apparmor"),
+        namespace=lambda kind, name: _namespace(session, kind, name),
+    )
+    return translation.compose(running, place)
+
+
+def _namespace(session: LxcSession, kind: str, name: str) -> str:
+    """A namespace of another container, which must run, as the pid of its init."""
+    from polyvisor_lxc import guests, listing
+
+    domain = listing.lookup(session, name=name, uuid=None, id=None)
+    return str(guests.require_init(session, domain)[1])
+
+
+def check(running: Domain, made: translation.Plan) -> None:
+    """Raise UnsupportedConfiguration for what would fail in the middle of a start."""
+    held: Any = running.devices
+    for one in held.filesystems:
+        _check_source(one)
+    networks.check(running)
+    if made.root is not None:
+        _check_init(made.root, made.command[0])
+
+
+def _check_source(one: Any) -> None:
+    match one.type:
+        case "mount" | "bind":
+            path, there = one.source.dir, os.path.exists
+        case "file":
+            path, there = one.source.file, os.path.isfile
+        case "block":
+            path, there = one.source.dev, os.path.exists
+        case _:
+            return
+    if not there(path):
+        what = "root" if one.target.dir == "/" else "source"
+        raise UnsupportedConfiguration(
+            f"the {what} {path} of <filesystem> {one.target.dir} does not exist",
+            driver="lxc",
+            hint="make it, or name another in <source>",
+        )
+    if one.type == "file" and not one.readonly and not os.access(path, os.W_OK):
+        raise UnsupportedConfiguration(
+            f"the image {path} of <filesystem> {one.target.dir} cannot be written",
+            driver="lxc",
+            hint="write <readonly/>, or let it be written to",
+        )
+
+
+def _check_init(root: str, init: str) -> None:
+    path = inside(root, init)
+    if path is None or not os.path.isfile(path):
+        raise UnsupportedConfiguration(
+            f"the root {root} has no program {init}", driver="lxc", hint="name the container's init in <os><init>"
+        )
+    if not os.stat(path).st_mode & 0o111:
+        raise UnsupportedConfiguration(f"{init} below {root} cannot be executed", driver="lxc")
+
+
+def inside(root: str, path: str) -> str | None:
+    """A path of the container as one of the host, symbolic links followed as the container would; None for no such."""
+    parts, where, links = [part for part in path.split("/") if part], "", 0
+    while parts:
+        part = parts.pop(0)
+        if part in (".", ".."):
+            where = where.rpartition("/")[0] if part == ".." else where
+            continue
+        here = f"{root.rstrip('/')}{where}/{part}"
+        try:
+            target = os.readlink(here)
+        except OSError:
+            where = f"{where}/{part}"
+            continue
+        links += 1
+        if links > _LINKS:
+            return None
+        parts = [step for step in target.split("/") if step] + parts
+        where = "" if target.startswith("/") else where
+    found = f"{root.rstrip('/')}{where}"
+    return found if os.path.lexists(found) else None

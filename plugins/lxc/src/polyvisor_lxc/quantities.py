@@ -1,0 +1,193 @@
+"""Limits and weights of a container as control groups have them, in version 1 and in version 2.
+
+One function for each quantity of a document says which file holds it in each version and in which form; starting,
+tuning and reading back all use these. The kernel documents the files in Documentation/admin-guide/cgroup-v1 and
+cgroup-v2.rst.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from polyvisor_lxc.cgroups import UNLIMITED
+
+if TYPE_CHECKING:
+    from polyvisor.model.domain import Domain
+    from polyvisor_lxc.cgroups import Hierarchies
+
+Setting = tuple[str, str, str]
+"""Controller, control file, text."""
+
+PERIOD = 100_000
+"""Microseconds over which a quota counts where the document does not say."""
+
+
+def of(config: Domain, where: Hierarchies) -> Iterator[Setting]:
+    """What a document asks for, in the order in which it must be written."""
+    yield from _memory(config, where)
+    yield from _cpu(config, where)
+    yield from _blkio(config, where)
+
+
+def _memory(config: Domain, where: Hierarchies) -> Iterator[Setting]:
+    version = where.version("memory")
+    if version is None:
+        return
+    tune = config.memtune
+    hard = tune.hard_limit.kib if tune is not None and tune.hard_limit is not None else config.current_memory_kib
+    soft = tune.soft_limit.kib if tune is not None and tune.soft_limit is not None else None
+    swap = tune.swap_hard_limit.kib if tune is not None and tune.swap_hard_limit is not None else None
+    if hard:
+        yield memory_limit(version, hard)
+    if soft is not None:
+        yield memory_soft_limit(version, soft)
+    if swap is not None:
+        yield swap_limit(version, swap, hard)
+
+
+def memory_limit(version: int, kib: int) -> Setting:
+    """Memory in all."""
+    return (
+        ("memory", "memory.limit_in_bytes", _bytes(kib, "-1"))
+        if version == 1
+        else ("memory", "memory.max", _bytes(kib))
+    )
+
+
+def memory_soft_limit(version: int, kib: int) -> Setting:
+    """What the container is pushed back to when memory is short."""
+    if version == 1:
+        return "memory", "memory.soft_limit_in_bytes", _bytes(kib, "-1")
+    return "memory", "memory.high", _bytes(kib)
+
+
+def swap_limit(version: int, kib: int, hard_kib: int) -> Setting:
+    """Memory and swap together, as documents count it; version 2 counts swap alone."""
+    if version == 1:
+        return "memory", "memory.memsw.limit_in_bytes", _bytes(kib, "-1")
+    return "memory", "memory.swap.max", _bytes(kib if kib >= UNLIMITED else max(0, kib - hard_kib))
+
+
+def _bytes(kib: int, unlimited: str = "max") -> str:
+    return unlimited if kib >= UNLIMITED else str(kib * 1024)
+
+
+def _cpu(config: Domain, where: Hierarchies) -> Iterator[Setting]:
+    tune, version = config.cputune, where.version("cpu")
+    if tune is not None and version is not None:
+        if tune.shares is not None:
+            yield cpu_shares(version, tune.shares)
+        quota = tune.quota if tune.quota is not None else tune.global_quota
+        period = tune.period if tune.period is not None else tune.global_period
+        yield from cpu_quota(version, quota, period)
+    cpuset = allowed_cpus(config)
+    if cpuset and where.version("cpuset") is not None:
+        yield "cpuset", "cpuset.cpus", cpuset
+    if config.numatune is not None and config.numatune.memory is not None and config.numatune.memory.nodeset:
+        if where.version("cpuset") is not None:
+            yield "cpuset", "cpuset.mems", config.numatune.memory.nodeset
+
+
+def allowed_cpus(config: Domain) -> str | None:
+    """The host CPUs the container may run on: the pins of its CPUs together, else ``<vcpu cpuset=...>``."""
+    from polyvisor.model.domain.completion import cpu_ranges
+
+    pins = config.cputune.vcpu_pins if config.cputune is not None else []
+    general = config.vcpu.cpuset if config.vcpu is not None else None
+    if not pins:
+        return general
+    parts = [pin.cpuset for pin in pins]
+    if len(pins) < config.vcpu_count:
+        if general is None:
+            return None  # a CPU that is not pinned may run anywhere
+        parts.append(general)
+    return cpu_ranges(",".join(parts))
+
+
+def cpu_shares(version: int, shares: int) -> Setting:
+    """The weight against other groups; version 2 has another scale (2..262144 becomes 1..10000)."""
+    if version == 1:
+        return "cpu", "cpu.shares", str(shares)
+    return "cpu", "cpu.weight", str(weight_of_shares(shares))
+
+
+def weight_of_shares(shares: int) -> int:
+    """Version 2's weight for version 1's shares, linearly, as container runtimes agree."""
+    return 1 + (max(2, shares) - 2) * 9999 // 262142
+
+
+def shares_of_weight(weight: int) -> int:
+    """The other way round; the least shares that make this weight."""
+    return 2 + -(-(weight - 1) * 262142 // 9999)
+
+
+def cpu_quota(version: int, quota: int | None, period: int | None) -> Iterator[Setting]:
+    """Microseconds of CPU time in each period; a negative quota is none."""
+    if quota is None and period is None:
+        return
+    if version == 1:
+        if period is not None:
+            yield "cpu", "cpu.cfs_period_us", str(period)
+        if quota is not None:
+            yield "cpu", "cpu.cfs_quota_us", str(quota if quota > 0 else -1)
+        return
+    limit = "max" if quota is None or quota <= 0 else str(quota)
+    yield "cpu", "cpu.max", f"{limit} {period or PERIOD}"
+
+
+def _blkio(config: Domain, where: Hierarchies) -> Iterator[Setting]:
+    tune, version = config.blkiotune, where.version("blkio")
+    if tune is None or version is None:
+        return
+    if tune.weight is not None:
+        yield blkio_weight(version, tune.weight)
+    for device in tune.devices:
+        for name in ("weight", *DEVICE_LIMITS):
+            if (value := getattr(device, name)) is not None:
+                yield device_limit(version, name, device.path, value)
+
+
+DEVICE_LIMITS = {
+    "read_bytes_sec": ("blkio.throttle.read_bps_device", "rbps"),
+    "write_bytes_sec": ("blkio.throttle.write_bps_device", "wbps"),
+    "read_iops_sec": ("blkio.throttle.read_iops_device", "riops"),
+    "write_iops_sec": ("blkio.throttle.write_iops_device", "wiops"),
+}
+"""Files of version 1 and keys of ``io.max`` of version 2, by the element of ``<blkiotune><device>``."""
+
+
+def blkio_weight(version: int, weight: int) -> Setting:
+    """The weight of the container's I/O, 100 to 1000; the I/O scheduler must know weights."""
+    if version == 1:
+        return "blkio", "blkio.bfq.weight", str(weight)
+    return "blkio", "io.weight", f"default {weight}"
+
+
+def device_limit(version: int, name: str, path: str, value: int) -> Setting:
+    """A limit for one block device, 0 for none."""
+    number = device_number(path)
+    if name == "weight":
+        if version == 1:
+            return "blkio", "blkio.bfq.weight_device", f"{number} {value}"
+        return "blkio", "io.weight", f"{number} {value or 'default'}"
+    file, key = DEVICE_LIMITS[name]
+    if version == 1:
+        return "blkio", file, f"{number} {value}"
+    return "blkio", "io.max", f"{number} {key}={value or 'max'}"
+
+
+def device_number(path: str) -> str:
+    """``MAJOR:MINOR`` of a block device. Raises UnsupportedConfiguration when there is none."""
+    import stat
+
+    from polyvisor.errors import UnsupportedConfiguration
+
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        raise UnsupportedConfiguration(f"the device {path} cannot be used: {error.strerror}", driver="lxc") from error
+    if not stat.S_ISBLK(found.st_mode):
+        raise UnsupportedConfiguration(f"{path} is not a block device", driver="lxc")
+    return f"{os.major(found.st_rdev)}:{os.minor(found.st_rdev)}"

@@ -1,0 +1,50 @@
+"""Putting right, at every open, what killed processes have left half done."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from uuid import UUID
+
+from polyvisor.errors import Busy, PolyvisorError
+from polyvisor_lxc import guests
+from polyvisor_lxc.process import Process
+from polyvisor_lxc.session import LxcSession
+
+log = logging.getLogger(__name__)
+
+_INSTANT = 5.0
+
+
+def recover(session: LxcSession) -> None:
+    """Finish or undo starts and ends that were cut short. Safe at any time; guests at work by others are skipped."""
+    session.store.recover()
+    for uuid, status in session.store.statuses().items():
+        if _abandoned(session, uuid, status):
+            _put_right(session, uuid)
+
+
+def _abandoned(session: LxcSession, uuid: UUID, status: dict[str, Any]) -> bool:
+    if status["phase"] == guests.STARTING or _ownerless(status):
+        return True
+    return guests.monitor(session.files(uuid), status) is None
+
+
+def _ownerless(status: dict[str, Any]) -> bool:
+    """Whether the guest was to live no longer than a connection whose process is gone."""
+    owner = status.get("owner")
+    return owner is not None and not Process(*owner).alive
+
+
+def _put_right(session: LxcSession, uuid: UUID) -> None:
+    try:
+        with session.store.lock(uuid, timeout=0):
+            found = guests.settle(session, uuid)
+            if found.alive and found.status is not None and _ownerless(found.status):
+                from polyvisor_lxc import stopping
+
+                stopping.stop(session, found, graceful=False)
+    except Busy:
+        log.debug("guest %s is being worked on by another process", uuid)
+    except PolyvisorError as error:
+        log.warning("guest %s cannot be recovered now: %s", uuid, error)

@@ -1,0 +1,114 @@
+"""The programs of liblxc: where they are, which version they are, and running one.
+
+They are run directly, never through a shell, and each for a moment only: what starts a container detaches its
+monitor, a small process that waits for the container's end.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from polyvisor.errors import HostError, OperationTimeout, UnsupportedConfiguration
+
+OLDEST = (3, 0)
+"""The oldest liblxc whose configuration keys are those written here (``lxc.rootfs.path``, ``lxc.net.0.type``)."""
+
+IDMAPPED_ROOT = (5, 0)
+"""Since when ``lxc.rootfs.options`` knows ``idmap=container``."""
+
+LONGEST_START = 60.0
+"""Seconds that a container has to come up."""
+
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_ENVIRONMENT = ("HOME", "USER", "LOGNAME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
+_found: dict[str, str] = {}
+_versions: dict[tuple[str, int], tuple[int, int, int]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a program ended and what it said."""
+
+    code: int
+    output: str
+    errors: str
+
+
+def present() -> bool:
+    """Whether LXC is installed."""
+    return shutil.which("lxc-start", path=_PATH) is not None
+
+
+def find(name: str) -> str:
+    """The path of a tool. Raises UnsupportedConfiguration when it is not installed."""
+    path = _found.get(name)
+    if path is None or not os.access(path, os.X_OK):
+        path = shutil.which(name, path=_PATH)
+        if path is None:
+            raise UnsupportedConfiguration(
+                f"{name} is not installed", driver="lxc", hint="install LXC (Debian: apt install lxc)"
+            )
+        _found[name] = path
+    return path
+
+
+def version() -> tuple[int, int, int]:
+    """Version of liblxc, as ``lxc-start --version`` prints it. Raises UnsupportedConfiguration when it is too old."""
+    path = find("lxc-start")
+    key = (path, os.stat(path).st_mtime_ns)
+    if key not in _versions:
+        answer = run([path, "--version"], timeout=10.0)
+        numbers = [int(part) for part in answer.output.strip().split("-")[0].split(".") if part.isdigit()]
+        if not numbers:
+            raise HostError(f"{path} tells no version: {answer.output.strip()!r}", driver="lxc")
+        major, minor, micro = (*numbers, 0, 0)[:3]
+        _versions[key] = (major, minor, micro)
+    found = _versions[key]
+    if found < OLDEST:
+        raise UnsupportedConfiguration(
+            f"{path} is of version {'.'.join(map(str, found))}; the lxc driver needs {'.'.join(map(str, OLDEST))}",
+            driver="lxc",
+            hint="install a newer LXC",
+        )
+    return found
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What a tool gets to see of our environment."""
+    kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    return {"PATH": _PATH, **kept, "LC_ALL": "C", **(extra or {})}
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    timeout: float,
+    descriptors: Sequence[int] = (),
+    given: bytes | None = None,
+) -> Answer:
+    """Run a tool to its end. Raises HostError when it cannot be executed, OperationTimeout when it does not end."""
+    import subprocess
+
+    try:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=tuple(descriptors),
+            cwd="/",
+            env=environment(),
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise HostError(f"cannot run {argv[0]}: {error.strerror}", driver="lxc") from error
+    with process:
+        try:
+            output, errors = process.communicate(given, timeout=timeout)
+        except subprocess.TimeoutExpired as error:
+            process.kill()
+            raise OperationTimeout(f"{argv[0]} did not end within {timeout:g} s", driver="lxc") from error
+    return Answer(process.returncode, output.decode(errors="replace"), errors.decode(errors="replace"))
