@@ -1,6 +1,6 @@
 """What the user of one distribution has: install it from wheels without its siblings, look around, run its tests.
 
-    python scripts/alone.py SCRATCH NAME-alone [pytest arguments]     (NAME: schemas, qemu, test)
+    python scripts/alone.py SCRATCH NAME-alone [pytest arguments]     (NAME: schemas, or a folder of plugins/)
 
 Run in an empty virtual environment that has the build tools and pytest (``tox -e qemu-alone`` makes one). The wheels
 are made from sdists, so nothing comes from the checkout but the tests.
@@ -13,12 +13,15 @@ import sys
 from pathlib import Path
 
 WORKSPACE = Path(__file__).resolve().parent.parent
-OURS = ("polyvisor", "polyvisor-schemas", "polyvisor-qemu", "polyvisor-test")
+PLUGINS = sorted(home.name for home in WORKSPACE.glob("plugins/*"))
+OURS = ("polyvisor", "polyvisor-schemas", *(f"polyvisor-{name}" for name in PLUGINS))
 LOOK_AROUND = {
     "schemas": "import polyvisor_schemas; polyvisor_schemas.path('domain.rng').read_bytes()",
     "qemu": "import polyvisor_qemu.driver, polyvisor_qemu.guest; polyvisor_qemu.guest.image_path().stat()",
     "test": "import polyvisor; print(polyvisor.open('test:///default').hostname())",
 }
+MODEL_ALONE = "from polyvisor.documents.owners import Owners; print(found := list(Owners())); assert found"
+"""For plugins that are no drivers yet: what they bring to documents."""
 
 
 def main(scratch: str, environment: str, *arguments: str) -> int:
@@ -27,9 +30,9 @@ def main(scratch: str, environment: str, *arguments: str) -> int:
     wheels = [wheel(WORKSPACE / home, Path(scratch) / home) for home in homes]
     python("-m", "pip", "uninstall", "--quiet", "--yes", *OURS, quiet=True)
     python("-m", "pip", "install", "--quiet", *wheels)
-    absent = {"polyvisor_qemu", "polyvisor_test"} - {f"polyvisor_{name}"}
+    absent = {f"polyvisor_{other}" for other in PLUGINS if other != name}
     python("-c", f"from importlib.util import find_spec; assert not any(map(find_spec, {absent}))", cwd=scratch)
-    python("-c", LOOK_AROUND[name], cwd=scratch)
+    python("-c", LOOK_AROUND.get(name, MODEL_ALONE), cwd=scratch)
     if name == "schemas":
         return 0
     subprocess.run([Path(sys.executable).parent / "polyvisor", "drivers"], cwd=scratch, check=True)

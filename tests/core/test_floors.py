@@ -40,8 +40,14 @@ BEYOND = {
     "polyvisor.documents": {"xmlschema", "yaml"},
     "polyvisor.testing": {"pytest", "_pytest"},
     "polyvisor_schemas": set(),
+    "polyvisor_bhyve": {"polyvisor"},
+    "polyvisor_esx": {"polyvisor"},
+    "polyvisor_lxc": {"polyvisor"},
+    "polyvisor_network": {"polyvisor"},
     "polyvisor_qemu": {"polyvisor"},
+    "polyvisor_storage": {"polyvisor"},
     "polyvisor_test": {"polyvisor", "lxml"},
+    "polyvisor_xen": {"polyvisor"},
 }
 """What each package may import from outside itself and the standard library: its declared dependencies."""
 

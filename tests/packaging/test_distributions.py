@@ -20,6 +20,8 @@ pytest.importorskip(
 from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
 
+from polyvisor.entrypoints import section_lines
+
 WORKSPACE = Path(__file__).parents[2]
 VERSION = (WORKSPACE / "VERSION").read_text().strip()
 DISTRIBUTIONS = {
@@ -27,6 +29,8 @@ DISTRIBUTIONS = {
     for home in (WORKSPACE / "core", WORKSPACE / "schemas", *sorted(WORKSPACE.glob("plugins/*")))
 }
 PLUGINS = [name for name, home in DISTRIBUTIONS.items() if home.parent.name == "plugins"]
+DRIVERS = [name for name in PLUGINS if (DISTRIBUTIONS[name] / "src" / name.replace("-", "_") / "driver.py").exists()]
+OWNERS = [name for name in PLUGINS if "polyvisor.documents" in (DISTRIBUTIONS[name] / "pyproject.toml").read_text()]
 
 
 @dataclass
@@ -107,10 +111,28 @@ def test_the_description_is_the_readme_and_gives_a_reason_for_every_dependency(b
 
 
 @pytest.mark.parametrize("built", PLUGINS, indirect=True)
-def test_a_plugin_is_found_by_its_entry_point_and_asks_for_the_core_alone(built: Built) -> None:
+def test_a_plugin_is_a_driver_or_brings_something_to_documents(built: Built) -> None:
+    assert built.metadata["Name"] in (*DRIVERS, *OWNERS)
+
+
+@pytest.mark.parametrize("built", DRIVERS, indirect=True)
+def test_a_driver_is_found_by_its_entry_point(built: Built) -> None:
     package = built.metadata["Name"].replace("-", "_")
     assert "[polyvisor.drivers]" in built.read("entry_points.txt")
     assert f"{package}.driver:driver" in built.read("entry_points.txt")
+
+
+@pytest.mark.parametrize("built", OWNERS, indirect=True)
+def test_what_a_plugin_brings_to_documents_is_found_by_its_entry_point(built: Built) -> None:
+    points = list(section_lines(built.read("entry_points.txt"), "polyvisor.documents"))
+    assert points != []
+    for point in points:
+        module = point.partition("=")[2].strip().partition(":")[0]
+        assert f"{module.replace('.', '/')}.py" in built.files()
+
+
+@pytest.mark.parametrize("built", PLUGINS, indirect=True)
+def test_a_plugin_asks_for_the_core_alone(built: Built) -> None:
     assert [line.split(">")[0] for line in built.metadata.get_all("Requires-Dist", [])] == ["polyvisor"]
 
 

@@ -16,7 +16,7 @@ import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -25,6 +25,9 @@ from polyvisor.errors import PluginError, UnknownScheme, UnsupportedOperation, U
 from polyvisor.operations.contributions import CONTRIBUTIONS
 from polyvisor.operations.declaration import HOOKS_VERSION, OPERATIONS, PROJECT, Operation
 from polyvisor.operations.deprecation import DEPRECATIONS, used
+
+if TYPE_CHECKING:
+    from polyvisor.documents.owners import Owners
 
 DRIVERS = "polyvisor.drivers"
 EXTENSIONS = "polyvisor.extensions"
@@ -38,6 +41,7 @@ PACKAGES: Mapping[str, str] = {
     "gsx": "polyvisor-esx",
     "vpx": "polyvisor-esx",
     "hyperv": "polyvisor-hyperv",
+    "bhyve": "polyvisor-bhyve",
 }
 """Schemes of drivers we know of, and the distribution that brings each."""
 
@@ -160,6 +164,7 @@ class Plugins:
         self._callers: dict[tuple[str, str], pluggy.HookCaller] = {}
         self._points: list[EntryPoint] | None = None
         self._extended = False
+        self._shared: Owners | None = None
 
     # -- what there is --------------------------------------------------------------------------------
 
@@ -199,6 +204,27 @@ class Plugins:
         """URI schemes that can be opened."""
         usable = [scheme for entry in self.drivers() if not entry.blocked for scheme in entry.schemes]
         return sorted(set(usable))
+
+    # -- what they bring to documents --------------------------------------------------------------------
+
+    def documents(self) -> Owners:
+        """What all installed packages bring to documents, for whoever reads one without a connection."""
+        from polyvisor.documents.owners import Owners
+
+        return Owners(block=self.block, find=self._find)
+
+    def shared_documents(self) -> Owners:
+        """What those packages bring that hold no driver: networks and pools are alike on many connections."""
+        if self._shared is None:
+            from polyvisor.documents.owners import Owners
+
+            self._shared = Owners(block=self.block, find=self._find, skip=self._is_drivers)
+        return self._shared
+
+    def _is_drivers(self, point: EntryPoint) -> bool:
+        """Whether an entry point belongs to a driver's distribution, or to one that has its driver yet to come."""
+        drivers = {driver.distribution for driver in self._driver_points()}
+        return point.distribution in drivers or point.distribution in PACKAGES.values()
 
     # -- loading ----------------------------------------------------------------------------------------
 

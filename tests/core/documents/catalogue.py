@@ -172,7 +172,7 @@ class Sheet(Element):
     number: int = attribute(dt.UINT, required=True)
 
 
-@element("atlas", namespace=MAPS, prefix="maps")
+@element("atlas", namespace=MAPS, prefix="maps", extends="catalogue")
 class Atlas(Element):
     """What a plugin of the map room contributes."""
 

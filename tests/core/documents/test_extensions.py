@@ -18,7 +18,7 @@ def with_atlas(atlas: str = ATLAS) -> str:
     return f"<catalogue><name>n</name>{atlas}<item><title>t</title></item></catalogue>"
 
 
-@element("stamp", namespace="urn:example:stamps", prefix="st")
+@element("stamp", namespace="urn:example:stamps", prefix="st", extends="catalogue")
 class Stamp(Element):
     ink: str = attribute(dt.NAME, required=True)
 

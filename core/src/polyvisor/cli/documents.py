@@ -10,11 +10,13 @@ from polyvisor.cli.command import command
 from polyvisor.cli.failure import Status
 from polyvisor.cli.output import printable
 from polyvisor.cli.parameters import data, exclusive, flag, read_file
-from polyvisor.errors import InvalidArgument, InvalidDocument, PluginError
+from polyvisor.errors import InvalidArgument, InvalidDocument
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from polyvisor.cli.shell import Shell
-    from polyvisor.documents import Element
+    from polyvisor.documents import Contribution
     from polyvisor.documents.faults import Fault
 
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 @flag("schema-only", "Check against the schema only, not for contradictions such as two disks of one name.")
 def validate(shell: Shell, file: tuple[str, ...], kind: str | None, schema_only: bool) -> int:
     """Each fault is printed with its line, what stands there and what may stand there. The status is 1 if any file
-    has a fault or cannot be read. No hypervisor is asked; XML of a driver's own namespace is checked by that driver.
+    has a fault or cannot be read. No hypervisor is asked; XML in the namespace of a package is checked as it says.
     """
     found = [_validated(shell, path, kind, schema_only) for path in file]
     facts = [{**result, "faults": [fault.as_dict() for fault in result["faults"]]} for result in found]
@@ -40,7 +42,7 @@ def _validated(shell: Shell, path: str, kind: str | None, schema_only: bool) -> 
         return result | {"error": error.strerror}
     try:
         result["kind"] = kind or kind_of(xml)
-        _check(result["kind"], xml, contributed(shell, xml), schema_only)
+        _check(result["kind"], xml, contributions(shell), schema_only)
     except InvalidDocument as error:
         return result | {"faults": list(error.faults), "error": None if error.faults else error.message}
     except InvalidArgument as error:
@@ -48,7 +50,7 @@ def _validated(shell: Shell, path: str, kind: str | None, schema_only: bool) -> 
     return result | {"valid": True}
 
 
-def _check(kind: str, xml: bytes, contributions: tuple[type[Element], ...], schema_only: bool) -> None:
+def _check(kind: str, xml: bytes, contributions: Iterable[Contribution], schema_only: bool) -> None:
     from polyvisor import model
 
     document = model.parse(kind, xml, contributions=contributions)
@@ -85,28 +87,11 @@ def kind_of_root(tag: str) -> str:
     )
 
 
-def contributed(shell: Shell, xml: bytes) -> tuple[type[Element], ...]:
-    """Element classes that the installed drivers bring; none is asked for a document without namespaces."""
-    return contributions(shell) if b"xmlns" in xml else ()
-
-
-def contributions(shell: Shell) -> tuple[type[Element], ...]:
-    """Element classes that the installed drivers bring to documents."""
+def contributions(shell: Shell) -> Iterable[Contribution]:
+    """What the installed packages bring to documents; none is imported for a document that needs none."""
     from polyvisor.plugins import Plugins
 
-    plugins = Plugins(block=shell.configuration.blocked, order=shell.configuration.order)
-    classes: list[type[Element]] = []
-    for entry in plugins.drivers():
-        if entry.blocked:
-            continue
-        try:
-            driver = plugins.driver(entry.schemes[0])
-        except PluginError as error:
-            shell.note(f"not asked: {error}")
-            continue
-        for group in plugins.contribute(driver, "document_classes"):
-            classes.extend(group)
-    return tuple(classes)
+    return Plugins(block=shell.configuration.blocked, order=shell.configuration.order).documents()
 
 
 def _lines(result: dict[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from polyvisor.documents import Element
 
 _NOTATIONS = click.Choice(("xml", "json", "yaml"))
-_PREFIXED_KEY = re.compile(rb"""[A-Za-z]:[A-Za-z][\w.-]*["']?\s*:""")
-"""As in ``qemu:commandline:``; drivers are not asked for a document that has none."""
 
 
 @command("convert")
@@ -79,12 +76,11 @@ def lines_unknown() -> Iterator[None]:
 def read(shell: Shell, content: bytes, notation: str, kind: str | None = None) -> Element:
     """The document in a notation; InvalidDocument names each fault by the lines of that notation, where it has them."""
     from polyvisor import model
-    from polyvisor.cli.documents import contributed, contributions, kind_of, kind_of_root
+    from polyvisor.cli.documents import contributions, kind_of, kind_of_root
     from polyvisor.documents import notations, plain
 
     if notation == "xml":
-        return model.parse(kind or kind_of(content), content, contributions=contributed(shell, content))
+        return model.parse(kind or kind_of(content), content, contributions=contributions(shell))
     data, lines = notations.READERS[notation](content)
     roots = model.roots(kind or kind_of_root(plain.root_of(data)))
-    classes = contributions(shell) if _PREFIXED_KEY.search(content) else ()
-    return plain.from_plain(data, *roots, contributions=classes, lines=lines)
+    return plain.from_plain(data, *roots, contributions=contributions(shell), lines=lines)

@@ -14,7 +14,7 @@ XSD 1.1 schema (:func:`xsd`), validation (:func:`check`) and an explanation of w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 from polyvisor.documents import datatypes
@@ -39,26 +39,35 @@ from polyvisor.errors import InvalidDocument
 if TYPE_CHECKING:
     from lxml.etree import RelaxNG, _Element
 
+    from polyvisor.documents.contributions import Contribution, Word
+
 Root = TypeVar("Root", bound=Element)
 
 
+def __getattr__(name: str) -> object:
+    if name not in ("Contribution", "Word"):
+        raise AttributeError(f"module 'polyvisor.documents' has no attribute {name!r}")
+    from polyvisor.documents import contributions
+
+    return getattr(contributions, name)
+
+
 def read(
-    xml: bytes | str | _Element, root: type[Root], *, contributions: Iterable[type[Element]] = (), trusted: bool = False
+    xml: bytes | str | _Element, root: type[Root], *, contributions: Iterable[Contribution] = (), trusted: bool = False
 ) -> Root:
     """The document as an Element of class ``root``.
 
-    ``contributions`` are the Element classes that drivers bring to it. ``trusted`` skips the gate, for what
-    Polyvisor itself wrote. Raises InvalidDocument, with every fault, for a document that is not valid."""
+    ``contributions`` are what drivers and others bring to it; they are looked at only if the document has something
+    in it that ``root`` alone does not. ``trusted`` skips the gate, for what Polyvisor itself wrote. Raises
+    InvalidDocument, with every fault, for a document that is not valid."""
     from polyvisor.documents.reader import Misfit, read_root
 
-    contributions = tuple(contributions)
     tree = _tree(xml)
-    if not trusted:
-        _check(tree, root, contributions)
+    needed = tuple(contributions) if trusted else _check(tree, root, contributions)
     try:
-        made = read_root(tree, root, contributions)
+        made = read_root(tree, root, needed)
     except Misfit as misfit:
-        raise _invalid(root, _explained(tree, root, contributions, str(misfit))) from misfit
+        raise _invalid(root, _explained(tree, root, needed, str(misfit))) from misfit
     assert isinstance(made, root)
     return made
 
@@ -73,38 +82,37 @@ def write(root: Element, *, live: bool = True, secure: bool = False, pretty: boo
     return written(root, live=live, secure=secure, pretty=pretty)
 
 
-def check(xml: bytes | str | _Element, root: type[Element], *, contributions: Iterable[type[Element]] = ()) -> None:
+def check(xml: bytes | str | _Element, root: type[Element], *, contributions: Iterable[Contribution] = ()) -> None:
     """Raise InvalidDocument, with every fault, unless the document is valid."""
-    _check(_tree(xml), root, tuple(contributions))
+    _check(_tree(xml), root, contributions)
 
 
 def diagnose(
-    xml: bytes | str | _Element, root: type[Element], *, contributions: Iterable[type[Element]] = ()
+    xml: bytes | str | _Element, root: type[Element], *, contributions: Iterable[Contribution] = ()
 ) -> list[Fault]:
     """Every fault of a document, in the order in which to mend them; empty when it is valid."""
-    contributions = tuple(contributions)
     try:
         tree = _tree(xml)
     except InvalidDocument as error:
         return [fault for fault in error.faults if isinstance(fault, Fault)]
-    return _faults(tree, root, contributions)
+    return _faults(tree, root, contributions)[0]
 
 
-def relaxng(root: type[Element], contributions: Iterable[type[Element]] = (), *others: type[Element]) -> bytes:
+def relaxng(root: type[Element], contributions: Iterable[Contribution] = (), *others: type[Element]) -> bytes:
     """The RELAX NG grammar of a root class's documents; those of ``others`` may be the root as well."""
     from polyvisor.documents.grammar import emit
 
     return emit(root, tuple(contributions), *others)
 
 
-def xsd(root: type[Element], contributions: Iterable[type[Element]] = (), *others: type[Element]) -> bytes:
+def xsd(root: type[Element], contributions: Iterable[Contribution] = (), *others: type[Element]) -> bytes:
     """The XSD 1.1 schema of a root class's documents; those of ``others`` may be the root as well."""
     from polyvisor.documents.schema import emit
 
     return emit(root, tuple(contributions), *others)
 
 
-def gate(root: type[Element], contributions: Iterable[type[Element]] = ()) -> RelaxNG:
+def gate(root: type[Element], contributions: Iterable[Contribution] = ()) -> RelaxNG:
     """The compiled grammar: the committed one where there is one."""
     from polyvisor.documents.gates import gate as compiled
 
@@ -117,23 +125,37 @@ def _tree(xml: bytes | str | _Element) -> _Element:
     return parse(xml) if isinstance(xml, bytes | str) else without_comments(xml)
 
 
-def _check(tree: _Element, root: type[Element], contributions: tuple[type[Element], ...]) -> None:
-    if faults := _faults(tree, root, contributions):
+def _check(tree: _Element, root: type[Element], contributions: Iterable[Contribution]) -> tuple[Contribution, ...]:
+    """The contributions that the document needs; raises InvalidDocument unless it is valid."""
+    faults, needed = _faults(tree, root, contributions)
+    if faults:
         raise _invalid(root, faults)
+    return needed
 
 
-def _faults(tree: _Element, root: type[Element], contributions: tuple[type[Element], ...]) -> list[Fault]:
-    """What the gate refuses, explained."""
-    validator = gate(root, contributions)
+def _faults(
+    tree: _Element, root: type[Element], contributions: Iterable[Contribution]
+) -> tuple[list[Fault], tuple[Contribution, ...]]:
+    """What the gate refuses, explained; and the contributions that made it valid."""
+    validator = gate(root)
     if validator.validate(tree):
-        return []
+        return [], ()
+    from polyvisor.documents.diagnosis import explain
+    from polyvisor.documents.gates import namespaces, relevant
+
+    if isinstance(contributions, Iterator):  # it may be looked at more than once
+        contributions = tuple(contributions)
+    found = [] if namespaces(tree) else explain(tree, root, contributions)
+    if not found and (wanted := relevant(tree, contributions)):
+        validator = gate(root, wanted)
+        if validator.validate(tree):
+            return [], wanted
     last = validator.error_log.last_error
-    return _explained(tree, root, contributions, last.message if last is not None else "the grammar refuses it")
+    reason = last.message if last is not None else "the grammar refuses it"
+    return found or _explained(tree, root, contributions, reason), ()
 
 
-def _explained(
-    tree: _Element, root: type[Element], contributions: tuple[type[Element], ...], reason: str
-) -> list[Fault]:
+def _explained(tree: _Element, root: type[Element], contributions: Iterable[Contribution], reason: str) -> list[Fault]:
     from polyvisor.documents.diagnosis import explain
 
     return explain(tree, root, contributions) or [Fault(f"/{root.tag}", tree.sourceline, f"not valid: {reason}")]
@@ -144,11 +166,13 @@ def _invalid(root: type[Element], faults: list[Fault]) -> InvalidDocument:
 
 
 __all__ = [
+    "Contribution",
     "Element",
     "Fault",
     "OneOf",
     "Together",
     "Verbatim",
+    "Word",
     "attribute",
     "check",
     "child",

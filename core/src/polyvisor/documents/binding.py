@@ -131,7 +131,8 @@ class Target:
         """The class of an element (anything with ``get(attribute)``); None when no variant has its values."""
         if self.only is not None:
             return self.only
-        return self.table.get(tuple([bound.of(node) for bound in self.by]))
+        key = tuple([bound.of(node) for bound in self.by])
+        return self.table.get(key) or self.table.get(_as_listed(self.by, key))
 
     def grouped(self) -> Iterator[tuple[type[Element], tuple[Key, ...]]]:
         """Each class with the keys that choose it."""
@@ -196,6 +197,16 @@ class Spec:
         if found is None:
             found = self.plans[name] = make(self)
         return found
+
+
+def _as_listed(by: tuple[Bound, ...], key: Key) -> Key:
+    """The key with words that are not listed, where the list is open, as one that is: all count alike."""
+    return tuple(
+        on.datatype.enumeration[0]
+        if on.datatype is not None and on.datatype.open and value is not None and not on.datatype.accepts(value)
+        else value
+        for on, value in zip(by, key, strict=True)
+    )
 
 
 def family_of(cls: type[Element]) -> type[Element] | None:

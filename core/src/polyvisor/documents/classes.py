@@ -110,6 +110,10 @@ class Element:
         """Whether this element belongs to a running object alone, so that it is written with ``live`` only."""
         return False
 
+    def contradiction(self, within: Element) -> str | None:
+        """For a contributed element: what keeps it from standing in ``within``, which is completed; else None."""
+        return None
+
     def walk(self) -> Iterator[Element]:
         """This element and every Element below it, in document order."""
         yield self
@@ -159,8 +163,8 @@ def element(tag: str, **options: Any) -> Callable[[E], E]:
 
     Options: ``namespace`` and ``prefix`` (for elements of drivers); ``by`` (attribute, or tuple of them, that chooses
     among the :func:`variant` classes of this base); ``rules`` (:class:`OneOf`, :class:`Together`); ``extends`` (tag of
-    the element a contributed one may stand in; the root when left out); ``kind`` (name of the committed schema of a
-    root element)."""
+    the element that a contributed one may stand in; whoever contributes a class says it); ``kind`` (name of the
+    committed schema of a root element)."""
 
     def bind(cls: E) -> E:
         cls.declaration = Declaration(tag, **options)

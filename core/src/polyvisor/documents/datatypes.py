@@ -9,11 +9,14 @@ Python's ``re`` read alike: no anchors, no ``\\d``-like classes, no lookaround, 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
-from typing import Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from polyvisor.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from polyvisor.documents.contributions import Word
 
 INTEGER_PATTERN = r"[+\-]?[0-9]+"
 DECIMAL_PATTERN = r"[+\-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)"
@@ -46,6 +49,7 @@ class Datatype:
     :param parse: text that was accepted -> Python value.
     :param format: Python value -> text; raises ValueError, TypeError or KeyError for a value that has none.
     :param describe: what the texts are, to follow "expected": ``a whole number from 0 to 255``.
+    :param open: whether packages may contribute further texts to the enumeration; see :func:`opened`.
     """
 
     __slots__ = (
@@ -58,6 +62,7 @@ class Datatype:
         "members",
         "minimum",
         "name",
+        "open",
         "parse",
         "pattern",
     )
@@ -76,6 +81,7 @@ class Datatype:
         parse: Callable[[str], Any] | None = None,
         format: Callable[[Any], str] | None = None,
         describe: str = "",
+        open: bool = False,
     ) -> None:
         numeric = base in _RANGES
         if not numeric and base != "string":
@@ -96,6 +102,7 @@ class Datatype:
         self.parse: Callable[[str], Any] = parse or (number if numeric else python)
         self.format: Callable[[Any], str] = format or (_format_number if numeric else str)
         self.describe = describe or self._description()
+        self.open = open
         self._compiled: re.Pattern[str] | None = None
 
     def __repr__(self) -> str:
@@ -136,6 +143,24 @@ class Datatype:
     def listed(self) -> bool:
         """Whether :meth:`values` is all there is."""
         return bool(self.enumeration) or (bool(self.members) and all(member.listed for member in self.members))
+
+    def word(self, text: str) -> Word:
+        """What to contribute so that documents may have ``text`` here too; TypeError unless the datatype is open."""
+        from polyvisor.documents.contributions import Word
+
+        if not self.open:
+            raise TypeError(f"datatype {self.name} is not open: its words are all there are")
+        if NAME.accepts(text):
+            return Word(self.name, text)
+        raise TypeError(f"datatype {self.name}: {text!r} is not {NAME.describe}")
+
+    def extended(self, words: Mapping[str, Sequence[str]]) -> Datatype:
+        """This datatype with the words contributed to it; itself when there are none."""
+        further = words.get(self.name, ()) if self.open else ()
+        if not further:
+            return self
+        texts = tuple(dict.fromkeys((*self.enumeration, *further)))
+        return Datatype(self.name, enumeration=texts, parse=self.parse, format=self.format)
 
     def _accepts_number(self, text: str) -> bool:
         if self._regex(DECIMAL_PATTERN if self.base == "decimal" else INTEGER_PATTERN).fullmatch(text) is None:
@@ -194,6 +219,26 @@ def enum(enumeration: type[Enum]) -> Datatype:
     members = {str(member.value): member for member in enumeration}
     spelling: dict[Any, str] = {**{member: text for text, member in members.items()}, **{text: text for text in texts}}
     return Datatype(enumeration.__name__, enumeration=texts, parse=members.__getitem__, format=spelling.__getitem__)
+
+
+def opened(name: str, enumeration: type[Enum]) -> Datatype:
+    """The datatype of an Enum to which packages may contribute words.
+
+    Until then documents are held to the Enum's own; in Python a contributed word is a ``str``. All words count alike:
+    no field may depend on which it is."""
+    own = enum(enumeration)
+    members = {str(member.value): member for member in enumeration}
+
+    def parse(text: str) -> Any:
+        return members.get(text, text)
+
+    def form(value: Any) -> str:
+        text = str(value.value) if isinstance(value, enumeration) else value
+        if not isinstance(text, str) or not NAME.accepts(text):
+            raise ValueError(f"{value!r} is not {NAME.describe}")
+        return text
+
+    return Datatype(name, enumeration=own.enumeration, parse=parse, format=form, describe=own.describe, open=True)
 
 
 def choice(name: str, *texts: str) -> Datatype:

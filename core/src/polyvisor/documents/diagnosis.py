@@ -15,9 +15,12 @@ from polyvisor.documents import fields as f
 from polyvisor.documents.binding import Bound, Spec, Target, root_target
 from polyvisor.documents.classes import Element, spec_of
 from polyvisor.documents.conditions import environment, holds, targets
+from polyvisor.documents.contributions import Contribution, Unavailable, words
 from polyvisor.documents.datatypes import Datatype, listing
 from polyvisor.documents.faults import Fault
+from polyvisor.documents.gates import namespaces
 from polyvisor.documents.nearest import nearest
+from polyvisor.documents.owners import PACKAGES
 from polyvisor.documents.places import Places
 from polyvisor.documents.reader import Extensions, extension_table
 
@@ -33,9 +36,11 @@ class _Enough(Exception):
     pass
 
 
-def explain(tree: _Element, root: type[Element], contributions: Iterable[type[Element]] = ()) -> list[Fault]:
-    """The faults of a parsed document, those that cause others first; empty when there is none."""
-    walk = _Walk(root, tuple(contributions))
+def explain(tree: _Element, root: type[Element], contributions: Iterable[Contribution] = ()) -> list[Fault]:
+    """The faults of a parsed document, those that cause others first; empty when there is none.
+
+    The contributions are looked at when the document has elements in a namespace, or a word that an open list lacks."""
+    walk = _Walk(root, contributions, foreign=bool(namespaces(tree)))
     try:
         walk.root(tree)
     except _Enough:
@@ -60,10 +65,13 @@ def _strays_joined(walk: _Walk) -> Iterator[Fault]:
 
 
 class _Walk:
-    def __init__(self, root: type[Element], contributions: tuple[type[Element], ...]) -> None:
+    def __init__(self, root: type[Element], contributions: Iterable[Contribution], *, foreign: bool) -> None:
         self.cls = root
-        self.extensions: Extensions = extension_table(root, contributions)
-        self.places = Places(root, contributions)
+        self.contributions = contributions
+        known = tuple(contributions) if foreign else ()
+        self.extensions: Extensions = extension_table(known)
+        self.unavailable = {each.distribution: each.reason for each in known if isinstance(each, Unavailable)}
+        self.places = Places(root, known)
         self.faults: list[Fault] = []
         self.missing: dict[str, list[Fault]] = {}
         self.astray: dict[str, list[Fault]] = {}
@@ -120,6 +128,15 @@ class _Walk:
             message = f"attribute '{on.xml}' cannot be {_shown(raw)}{beside or self.known_elsewhere(on, raw)}"
             self.report(node, message, at=f"/@{on.xml}", found=raw, expected=_quoted(texts), nearest=near)
 
+    def whose(self, namespace: str) -> str:
+        """Why nobody here knows a namespace."""
+        package = PACKAGES.get(namespace)
+        if package in self.unavailable:
+            return f"belongs to {package}, which {self.unavailable[package]}"
+        installing = f"; pip install {package} brings it" if package else ""
+        broken = "".join(f"; {name} {reason}" for name, reason in self.unavailable.items() if not package)
+        return f"belongs to no installed driver{installing}{broken}"
+
     @staticmethod
     def known_elsewhere(on: Bound, raw: str) -> str:
         return " here" if on.datatype is not None and on.datatype.accepts(raw) else ""
@@ -172,9 +189,12 @@ class _ElementWalk:
                 expected=wanted(bound),
             )
             return
-        if bound.datatype is not None and not bound.datatype.accepts(raw):
+        datatype = bound.datatype
+        if datatype is not None and datatype.open and not datatype.accepts(raw):
+            datatype = datatype.extended(words(self.walk.contributions))
+        if datatype is not None and not datatype.accepts(raw):
             self.unsure.add(bound)
-            wrong_value(self.walk, self.node, f"attribute '{bound.xml}'", bound.datatype, raw, at)
+            wrong_value(self.walk, self.node, f"attribute '{bound.xml}'", datatype, raw, at)
 
     def unknown_attribute(self, name: str) -> None:
         allowed = [
@@ -334,7 +354,7 @@ class _ElementWalk:
             )
             return
         else:
-            message = f"namespace {owner!r} of <{tag}> belongs to no installed driver"
+            message = f"namespace {owner!r} of <{tag}> {self.walk.whose(owner)}"
         self.walk.report(child, message, found=tag)
 
     # -- what is not there ------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ Optional attributes have an interleave to themselves, so that libxml2 takes each
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
 from lxml import etree
@@ -19,6 +19,7 @@ from polyvisor.documents import patterns as p
 from polyvisor.documents.binding import Bound, Key, Spec, Target, discriminators_of, family_of, root_target
 from polyvisor.documents.classes import Element, spec_of
 from polyvisor.documents.conditions import OTHER, Case, Values, components, domain
+from polyvisor.documents.contributions import Contribution, classes, words
 from polyvisor.documents.datatypes import Datatype
 from polyvisor.documents.patterns import NAMESPACE, Pattern
 
@@ -46,7 +47,7 @@ class Content:
         return p.group((*others, *optional, p.interleave(self.elements) if self.elements else data))
 
 
-def emit(root: type[Element], contributions: Sequence[type[Element]] = (), *others: type[Element]) -> bytes:
+def emit(root: type[Element], contributions: Sequence[Contribution] = (), *others: type[Element]) -> bytes:
     """The grammar of the documents whose root is ``root`` or one of ``others``, with what drivers contribute."""
     grammar = _Grammar(root)
     start = Pattern("start", (), (p.choice([grammar.element(root_target(each)) for each in (root, *others)]),))
@@ -55,7 +56,7 @@ def emit(root: type[Element], contributions: Sequence[type[Element]] = (), *othe
     return _serialised(tree)
 
 
-def merge(committed: bytes, root: type[Element], contributions: Sequence[type[Element]]) -> bytes:
+def merge(committed: bytes, root: type[Element], contributions: Sequence[Contribution]) -> bytes:
     """A grammar that :func:`emit` wrote, extended by contributions without emitting it again."""
     parser = etree.XMLParser(remove_blank_text=True, remove_comments=True, resolve_entities=False, no_network=True)
     tree = etree.fromstring(committed, parser)
@@ -68,16 +69,16 @@ def _serialised(tree: etree._Element) -> bytes:
     return bytes(etree.tostring(tree, encoding="UTF-8", xml_declaration=True)) + b"\n"
 
 
-def _contribute(tree: etree._Element, root: type[Element], contributions: Sequence[type[Element]]) -> None:
-    """Add the definitions of contributed elements and put references to them where they may stand.
+def _contribute(tree: etree._Element, root: type[Element], contributions: Sequence[Contribution]) -> None:
+    """Add the definitions of contributed elements and put references to them where they may stand; add words.
 
     Their names get a prefix of their own: definitions of the same class inside and outside may differ."""
     if not contributions:
         return
     grammar = _Grammar(root, prefix="contributed.")
     points: dict[str, list[Pattern]] = {}
-    for cls in contributions:
-        point = _extension_point(cls.declaration.extends or root.declaration.tag)
+    for cls in classes(contributions):
+        point = _extension_point(str(cls.declaration.extends))
         points.setdefault(point, []).append(p.optional(grammar.element(Target(cls.declaration.qualified, (cls,)))))
     for ref in list(tree.iter(f"{{{NAMESPACE}}}ref")):
         here = points.get(ref.get("name") or "")
@@ -89,6 +90,23 @@ def _contribute(tree: etree._Element, root: type[Element], contributions: Sequen
             else:
                 parent.replace(ref, p.interleave(here).tree())
     tree.extend(pattern.tree() for pattern in grammar.patterns())
+    _add_words(tree, words(contributions))
+
+
+def _add_words(tree: etree._Element, further: Mapping[str, Sequence[str]]) -> None:
+    """Add contributed words to the definitions of open datatypes."""
+    names = {_word_list(datatype): texts for datatype, texts in further.items()}
+    for define in tree.iter(f"{{{NAMESPACE}}}define"):
+        for text in names.get((define.get("name") or "").removeprefix("contributed."), ()):
+            define[0].append(p.value(text).tree())
+
+
+def _word_list(datatype: str) -> str:
+    return _xml_name(f"words.{datatype}")
+
+
+def _xml_name(name: str) -> str:
+    return re.sub("[^A-Za-z0-9.]+", "-", name).strip("-")
 
 
 def _extension_point(tag: str) -> str:
@@ -110,7 +128,7 @@ class _Grammar:
             yield Pattern("define", (("name", name),), content.children if content.tag == "group" else (content,))
 
     def _new_name(self, identity: object, name: str) -> str:
-        name = self.prefix + re.sub("[^A-Za-z0-9.]+", "-", name).strip("-")
+        name = self.prefix + _xml_name(name)
         unique, count = name, 1
         while unique in self._defines:
             count += 1
@@ -249,6 +267,10 @@ class _Grammar:
         if datatype.any_text:
             return p.TEXT
         pattern = p.data(datatype)
+        if datatype.open:
+            name = self.prefix + _word_list(datatype.name)
+            self._defines[name] = pattern
+            return p.ref(name)
         if datatype.numeric or len(datatype.enumeration) in (1, 2):
             return pattern
         if pattern not in self._names:

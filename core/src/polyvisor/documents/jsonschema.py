@@ -16,6 +16,7 @@ from polyvisor.documents import fields as f
 from polyvisor.documents.binding import Bound, Spec, Target, family_of, members_of, root_target
 from polyvisor.documents.binding import Key as Chosen
 from polyvisor.documents.classes import Element, spec_of
+from polyvisor.documents.contributions import Contribution, classes, words
 from polyvisor.documents.datatypes import DECIMAL_PATTERN, Datatype
 from polyvisor.documents.naming import Keys, every_target, keys_of, mixed, plain, prefixed, truths
 
@@ -24,10 +25,10 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, Any]
 
 
-def emit(root: type[Element], contributions: Iterable[type[Element]] = (), *others: type[Element]) -> Schema:
+def emit(root: type[Element], contributions: Iterable[Contribution] = (), *others: type[Element]) -> Schema:
     """The schema of the plain data of documents whose root is ``root`` or one of ``others``, with what drivers
     contribute; without contributions anything with a prefix may stand where drivers may contribute."""
-    definitions = _Definitions(root, tuple(contributions))
+    definitions = _Definitions(tuple(contributions))
     documents = [
         {
             "type": "object",
@@ -44,9 +45,9 @@ def emit(root: type[Element], contributions: Iterable[type[Element]] = (), *othe
 class _Definitions:
     """The definitions of elements, made while walking from the root and referred to by name."""
 
-    def __init__(self, root: type[Element], contributions: tuple[type[Element], ...]) -> None:
-        self.root = root
-        self.contributions = contributions
+    def __init__(self, contributions: tuple[Contribution, ...]) -> None:
+        self.contributions = classes(contributions)
+        self.words = words(contributions)
         self.defs: dict[str, Schema] = {}
         self.names: dict[object, str] = {}
 
@@ -103,14 +104,14 @@ class _Definitions:
             schema["patternProperties"] = {"^[^:@]+:": True}
         for cls in self.contributions:
             declaration = cls.declaration
-            if (declaration.extends or self.root.declaration.tag) == spec.declaration.tag:
+            if declaration.extends == spec.declaration.tag:
                 target = Target(declaration.qualified, members_of(cls))
                 schema["properties"][prefixed(declaration, declaration.qualified)] = self.element(target)
 
     def field(self, spec: Spec, bound: Bound, tag: str) -> Schema:
         """What stands under the key of a field."""
         if bound.kind in (f.ATTRIBUTE, f.TEXT, f.VALUE):
-            return scalar(bound.datatype)
+            return scalar(bound.datatype and bound.datatype.extended(self.words))
         if bound.kind == f.FLAG:
             return {"type": "boolean"}
         if bound.kind == f.RAW:

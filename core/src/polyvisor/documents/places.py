@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from polyvisor.documents.binding import Spec, Target, members_of
 from polyvisor.documents.classes import Element, spec_of
+from polyvisor.documents.contributions import Contribution, classes
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -19,10 +21,10 @@ _MANY = 1000
 class Places:
     """The parents of every tag that a root class's documents know."""
 
-    def __init__(self, root: type[Element], contributions: tuple[type[Element], ...] = ()) -> None:
-        key = (root, contributions)
+    def __init__(self, root: type[Element], contributions: Iterable[Contribution] = ()) -> None:
+        key = (root, classes(contributions))
         if key not in _known:
-            _known[key] = _collect(root, contributions)
+            _known[key] = _collect(*key)
         self.parents = _known[key]
 
     def belongs(self, node: _Element) -> list[str]:
@@ -50,7 +52,7 @@ def _collect(root: type[Element], contributions: tuple[type[Element], ...]) -> d
     seen: set[type[Element]] = set()
     waiting: list[type[Element]] = [*members_of(root), *contributions]
     for cls in contributions:
-        parents.setdefault(cls.declaration.qualified, []).append(cls.declaration.extends or root.declaration.tag)
+        parents.setdefault(cls.declaration.qualified, []).append(str(cls.declaration.extends))
     while waiting:
         cls = waiting.pop(0)
         if cls in seen:

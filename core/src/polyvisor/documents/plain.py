@@ -21,6 +21,7 @@ from polyvisor import documents
 from polyvisor.documents import fields as f
 from polyvisor.documents.binding import Bound, Spec, Target, members_of, root_target
 from polyvisor.documents.classes import Element, spec_of
+from polyvisor.documents.contributions import Contribution
 from polyvisor.documents.diagnosis import path_of
 from polyvisor.documents.faults import Fault
 from polyvisor.documents.naming import TEXT, Keys, every_target, keys_of, mixed, plain, prefixed, shown, text_of
@@ -59,14 +60,13 @@ def to_plain(document: Element, *, live: bool = True, secure: bool = False) -> d
 def from_plain(
     data: object,
     *roots: type[Element],
-    contributions: Iterable[type[Element]] = (),
+    contributions: Iterable[Contribution] = (),
     lines: Mapping[Place, int] | None = None,
 ) -> Element:
     """The document that plain data describes, one of ``roots``, through the same gate as XML.
 
     ``lines`` are the source's lines of places in the data, as far as they are known. Raises InvalidDocument; the
     paths of its faults are JSON paths such as ``$.domain.devices.disk[1]``."""
-    contributions = tuple(contributions)
     lines = lines or {}
     names = {prefixed(root.declaration, root.declaration.qualified): root for root in roots}
     name = root_of(data)
@@ -75,13 +75,13 @@ def from_plain(
         fault.nearest = nearest(name, names)
         raise _invalid(name, [fault])
     root = names[name]
-    builder = _Builder(extension_table(root, contributions))
+    builder = _Builder(contributions)
     assert isinstance(data, Mapping)
     builder.document(root_target(root), data[name], name)
     if builder.faults:
         raise _invalid(name, [_at(place, message, near, lines) for place, message, near in builder.faults])
     try:
-        return documents.read(etree.tostring(builder.nodes[0][0]), root, contributions=contributions)
+        return documents.read(etree.tostring(builder.nodes[0][0]), root, contributions=builder.contributions)
     except InvalidDocument as error:
         places = {path_of(node): place for node, place in builder.nodes}
         raise _invalid(name, [_moved(fault, places, lines) for fault in error.faults]) from None
@@ -201,11 +201,20 @@ class _TooMuch(Exception):
 class _Builder:
     """The tree being built: its nodes with their places, and what could not be put into it."""
 
-    def __init__(self, extensions: Extensions) -> None:
-        self.extensions = extensions
+    def __init__(self, contributions: Iterable[Contribution]) -> None:
+        self.contributions = contributions
+        self._extensions: Extensions | None = None
         self.nodes: list[tuple[_Element, Place]] = []
         self.faults: list[tuple[Place, str, str | None]] = []
         self.size = 0
+
+    @property
+    def extensions(self) -> Extensions:
+        """Where contributed elements may stand; the contributions are looked at when a key is none of ours."""
+        if self._extensions is None:
+            self.contributions = tuple(self.contributions)
+            self._extensions = extension_table(self.contributions)
+        return self._extensions
 
     def document(self, target: Target, data: object, name: str) -> None:
         """Build it all."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from polyvisor.documents import fields as f
 from polyvisor.documents.binding import Bound, Spec, root_target, without_none
 from polyvisor.documents.classes import Element, spec_of
+from polyvisor.documents.contributions import Contribution, classes
 from polyvisor.documents.datatypes import Datatype
 from polyvisor.documents.verbatim import Verbatim
 
@@ -45,18 +46,18 @@ class _Plan:
         self.extensions = spec.extensions.attr if spec.extensions else None
 
 
-def extension_table(root: type[Element], contributions: Iterable[type[Element]]) -> Extensions:
-    """Where each contributed class may stand: in the element it extends, the root when it names none."""
-    return {(cls.declaration.extends or root.declaration.tag, cls.declaration.qualified): cls for cls in contributions}
+def extension_table(contributions: Iterable[Contribution]) -> Extensions:
+    """Where each contributed class may stand: in the element it extends."""
+    return {(str(cls.declaration.extends), cls.declaration.qualified): cls for cls in classes(contributions)}
 
 
-def read_root(tree: _Element, root: type[Element], contributions: Iterable[type[Element]]) -> Element:
+def read_root(tree: _Element, root: type[Element], contributions: Iterable[Contribution]) -> Element:
     """The Element of a whole document; raises Misfit."""
     target = root_target(root)
     cls = target.resolve(tree) if tree.tag == target.tag else None
     if cls is None:
         raise Misfit(tree.tag)
-    return read_element(tree, cls, extension_table(root, contributions))
+    return read_element(tree, cls, extension_table(contributions))
 
 
 def read_element(node: _Element, cls: type[Element], extensions: Extensions) -> Element:

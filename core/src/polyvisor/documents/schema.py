@@ -18,6 +18,7 @@ from polyvisor.documents import fields as f
 from polyvisor.documents.binding import Bound, Key, Spec, Target, discriminators_of, family_of, root_target
 from polyvisor.documents.classes import Element, spec_of
 from polyvisor.documents.conditions import OTHER, Case, Values, components, domain
+from polyvisor.documents.contributions import Contribution, classes, words
 from polyvisor.documents.datatypes import DECIMAL_PATTERN, INTEGER_PATTERN, Datatype
 
 XS = "http://www.w3.org/2001/XMLSchema"
@@ -27,11 +28,11 @@ Alternatives = list[tuple[str, str]]
 """(Test on the element's own attributes, type) in order; an empty test is always true."""
 
 
-def emit(root: type[Element], contributions: Sequence[type[Element]] = (), *others: type[Element]) -> bytes:
+def emit(root: type[Element], contributions: Sequence[Contribution] = (), *others: type[Element]) -> bytes:
     """The schema of the documents whose root is ``root`` or one of ``others``.
 
     Contributed elements are admitted by their namespace; their own schemas are for their drivers to bring."""
-    schema = _Schema(root, contributions)
+    schema = _Schema(contributions)
     start = [schema.element(root_target(each)) for each in (root, *others)]
     tree = _x("schema", {"elementFormDefault": "unqualified"}, *start, *schema.types.values())
     etree.indent(tree, "  ")
@@ -41,9 +42,9 @@ def emit(root: type[Element], contributions: Sequence[type[Element]] = (), *othe
 class _Schema:
     """Named types, collected while walking from the root."""
 
-    def __init__(self, root: type[Element], contributions: Sequence[type[Element]]) -> None:
-        self.root = root
-        self.contributions = contributions
+    def __init__(self, contributions: Sequence[Contribution]) -> None:
+        self.contributions = classes(contributions)
+        self.words = words(contributions)
         self.types: dict[str, Node] = {}
         self._names: dict[object, str] = {}
         self._alternatives: dict[object, Alternatives] = {}
@@ -142,9 +143,7 @@ class _Schema:
     def _admitted(self, spec: Spec) -> list[Node]:
         here = spec.declaration.tag
         owners = [
-            cls.declaration.namespace or "##local"
-            for cls in self.contributions
-            if (cls.declaration.extends or self.root.declaration.tag) == here
+            cls.declaration.namespace or "##local" for cls in self.contributions if cls.declaration.extends == here
         ]
         if not owners:
             return []
@@ -192,6 +191,7 @@ class _Schema:
     def _simple(self, datatype: Datatype) -> str:
         if datatype.any_text:
             return "xs:string"
+        datatype = datatype.extended(self.words)
         if datatype.members:
             members = " ".join(self._simple(member) for member in datatype.members)
             return self._once(("union", members), f"type.{datatype.name}", _x("union", {"memberTypes": members}))
@@ -255,6 +255,8 @@ def _values_test(spec: Spec, on: Bound, values: Values) -> str:
     if values >= set(every) and (absent or None in every):
         return ""
     texts = [text for text in every if text in values and text not in (None, OTHER)]
+    if on.datatype is not None and on.datatype.open and texts:  # all its words count alike, those of others too
+        return f"({' or '.join([f'@{on.xml}', *([f'not(@{on.xml})'] if absent else [])])})"
     tests = [f"@{on.xml} = {_literal(text)}" for text in texts if text is not None]
     if OTHER in values:
         others = [f"@{on.xml} = {_literal(text)}" for text in every if text not in (None, OTHER) and text is not None]

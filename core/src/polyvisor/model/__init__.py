@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from polyvisor.errors import InvalidArgument, InvalidDocument
 
 if TYPE_CHECKING:
-    from polyvisor.documents import Element
+    from polyvisor.documents import Contribution, Element
 
 Document = TypeVar("Document", bound="Element")
 
@@ -91,19 +91,22 @@ def roots(kind: str) -> tuple[type[Element], ...]:
     return found
 
 
-def parse(kind: str, xml: bytes | str, *, contributions: Iterable[type[Element]] = ()) -> Element:
-    """Read a document of a kind; raises InvalidDocument naming each fault."""
+def parse(kind: str, xml: bytes | str, *, contributions: Iterable[Contribution] = ()) -> Element:
+    """Read a document of a kind; raises InvalidDocument naming each fault.
+
+    ``contributions`` are what drivers and others bring to it; see :mod:`polyvisor.documents.owners` for those of all
+    installed packages."""
     from polyvisor.documents import read
 
     if kind not in FAMILIES:
-        return read(xml, root(kind), contributions=tuple(contributions))
+        return read(xml, root(kind), contributions=contributions)
     from polyvisor.documents.parsing import parse as parse_tree
 
     tree = parse_tree(xml)
     classes = {cls.declaration.qualified: cls for cls in roots(kind)}
     if tree.tag not in classes:
         raise _no_such_root(kind, str(tree.tag), tree.sourceline, sorted(classes))
-    return read(tree, classes[tree.tag], contributions=tuple(contributions))
+    return read(tree, classes[tree.tag], contributions=contributions)
 
 
 def _no_such_root(kind: str, tag: str, line: int | None, known: list[str]) -> InvalidDocument:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from polyvisor.documents import Element, Together, attribute, child, children, element, flag, text, value, values
 from polyvisor.documents import datatypes as dt
+from polyvisor.model.domaintype import DOMAIN_TYPE, DomainType
 
 ARCHITECTURE = dt.choice(
     "architecture",
@@ -14,12 +15,6 @@ ARCHITECTURE = dt.choice(
     *("ppc64", "ppc64le", "ppcemb", "riscv32", "riscv64", "s390", "s390x", "sh4", "sh4eb", "sparc", "sparc64"),
     *("unicore32", "x86_64", "xtensa", "xtensaeb"),
 )
-DOMAIN_TYPE = dt.choice(
-    "domain type",
-    *("qemu", "kvm", "kqemu", "hvf", "xen", "lxc", "uml", "openvz", "test", "vmware", "hyperv", "vbox", "phyp"),
-    *("parallels", "bhyve", "vz"),
-)
-"""Values of ``type`` on a domain: :class:`polyvisor.model.domain.DomainType`, which is not imported for a few words."""
 
 CacheKind = Literal["both", "code", "data"]
 Access = Literal["access", "read", "write"]
@@ -429,7 +424,7 @@ class Machine(Element):
 class GuestDomain(Element):
     """A type of domain that runs such guests, with what is particular to it."""
 
-    type: str = attribute(DOMAIN_TYPE, required=True)
+    type: DomainType | str = attribute(DOMAIN_TYPE, required=True)
     emulator: str | None = value(dt.ABSPATH)
     machines: list[Machine] = children("machine")
 

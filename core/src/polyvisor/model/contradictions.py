@@ -34,6 +34,13 @@ def faults_of(document: Element, found: Iterable[Contradiction]) -> list[Fault]:
     return [_fault(document, contradiction) for contradiction in found]
 
 
+def misplaced(within: Element, extensions: Iterable[Element]) -> Iterator[Contradiction]:
+    """The contributed elements that say they do not go with the element they stand in."""
+    for extension in extensions:
+        if message := extension.contradiction(within):
+            yield Contradiction(extension, message)
+
+
 def repeated(items: Iterable[tuple[Key, Found]]) -> Iterator[tuple[Key, Found]]:
     """The items whose key an earlier one has."""
     seen: set[Hashable] = set()

@@ -7,6 +7,7 @@ from typing import Self
 from polyvisor.documents import Element, attribute, element, value, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain import Domain, DomainType
+from polyvisor.model.domaintype import DOMAIN_TYPE
 
 MOMENT = dt.INT64
 """Seconds since 1970."""
@@ -29,7 +30,7 @@ class Parent(Element):
 class RecordedDomain(Element):
     """The domain when it was taken: the whole document, or its UUID alone."""
 
-    type: DomainType | None = attribute()
+    type: DomainType | str | None = attribute(DOMAIN_TYPE)
 
 
 @variant(None)
@@ -43,7 +44,7 @@ class DomainIdentity(RecordedDomain):
 class DomainRecord(RecordedDomain, Domain):
     """The whole document of the domain."""
 
-    type: DomainType = attribute(required=True)
+    type: DomainType | str = attribute(DOMAIN_TYPE, required=True)
 
     @classmethod
     def of(cls, domain: Domain) -> Self:

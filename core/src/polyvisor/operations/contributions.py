@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from polyvisor.operations.session import Session
 
 if TYPE_CHECKING:
-    from polyvisor.documents import Element
+    from polyvisor.documents import Contribution
     from polyvisor.model.domain import Domain
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -28,10 +28,12 @@ def contribution(function: Function) -> Function:
 
 
 @contribution
-def document_classes() -> Iterable[type[Element]]:
-    """Element classes in the driver's own XML namespaces, accepted wherever a document takes extensions.
+def document_classes() -> Iterable[Contribution]:
+    """Element classes in the driver's own XML namespaces, each saying which element it ``extends``; and words.
 
-    Grammar, reading, writing and diagnosis follow from the classes."""
+    Grammar, reading, writing and diagnosis follow from the classes. A driver of domains of a new type brings the
+    word (``polyvisor.model.domaintype.DOMAIN_TYPE.word("acme")``). An entry point of the group
+    ``polyvisor.documents`` that names the same sequence lets documents be read without a connection, too."""
     raise NotImplementedError
 
 

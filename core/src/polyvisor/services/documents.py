@@ -9,7 +9,9 @@ from polyvisor.operations.session import Session
 from polyvisor.plugins import LoadedDriver, Plugins
 
 if TYPE_CHECKING:
-    from polyvisor.documents import Element
+    from collections.abc import Iterable, Iterator
+
+    from polyvisor.documents import Contribution, Element
 
 
 class Documents:
@@ -18,15 +20,8 @@ class Documents:
     def __init__(self, plugins: Plugins, driver: LoadedDriver) -> None:
         self._plugins = plugins
         self._driver = driver
-        self._contributed: tuple[type[Element], ...] | None = None
-
-    @property
-    def contributed(self) -> tuple[type[Element], ...]:
-        """Element classes the driver brings."""
-        if self._contributed is None:
-            groups = self._plugins.contribute(self._driver, "document_classes")
-            self._contributed = tuple(cls for group in groups for cls in group)
-        return self._contributed
+        self.contributed: Iterable[Contribution] = _Contributed(plugins, driver)
+        """What documents of this connection may hold beside what the core declares."""
 
     def prepare(self, session: Session, kind: str, document: Any) -> Any:
         """The model object a driver gets for ``document``, which is text or a model object of ``kind``.
@@ -63,3 +58,19 @@ class Documents:
         check(made)
         self._plugins.contribute(self._driver, "check_domain", session=session, config=made)
         return made
+
+
+class _Contributed:
+    """What the driver brings, and what those bring who are no drivers; asked for when a document needs it."""
+
+    def __init__(self, plugins: Plugins, driver: LoadedDriver) -> None:
+        self._plugins = plugins
+        self._driver = driver
+        self._own: tuple[Contribution, ...] | None = None
+
+    def __iter__(self) -> Iterator[Contribution]:
+        if self._own is None:
+            groups = self._plugins.contribute(self._driver, "document_classes")
+            self._own = tuple(each for group in groups for each in group)
+        yield from self._own
+        yield from self._plugins.shared_documents()

@@ -53,7 +53,7 @@ def status(running: Domain) -> dict[str, Any]:
     return {
         "name": running.name,
         "id": running.id,
-        "type": str(running.type.value),
+        "type": str(running.type),
         "on_poweroff": action,
         **summary(running),
     }

@@ -18,7 +18,7 @@ def require_runnable(config: Domain) -> None:
     """Raise UnsupportedConfiguration for a domain that is not for this driver."""
     if config.type != "test":
         raise UnsupportedConfiguration(
-            f"the test driver runs domains of type 'test', not {config.type.value!r}",
+            f"the test driver runs domains of type 'test', not '{config.type}'",
             target=f"domain {config.name!r}",
             hint="write <domain type='test'>",
         )

@@ -5,15 +5,23 @@ from __future__ import annotations
 import pytest
 
 from polyvisor import model
+from polyvisor.documents import Element, element
 from polyvisor.errors import InvalidDocument
 from polyvisor.model import storagevol
 from polyvisor.model.storagepool import PoolType
-from polyvisor.model.storagepool.options import CONTRIBUTIONS
 from polyvisor.model.storagepoolcaps import capabilities
 
 
+@element("tape", namespace="urn:tapes", prefix="tape", extends="pool")
+class Tape(Element):
+    """Goes with pools in directories only."""
+
+    def contradiction(self, within: Element) -> str | None:
+        return None if within.type == "dir" else "a tape lies in a directory"
+
+
 def pool(xml: str):
-    return model.complete("storagepool", model.parse("storagepool", xml, contributions=CONTRIBUTIONS))
+    return model.complete("storagepool", model.parse("storagepool", xml, contributions=[Tape]))
 
 
 def volume(xml: str, pool: str = "dir"):
@@ -71,9 +79,8 @@ def test_an_adapter_without_a_type_is_a_scsi_host():
             "cannot log in by chap",
         ),
         (
-            "<pool type='zfs' xmlns:fs='http://libvirt.org/schemas/storagepool/fs/1.0'><source><name>n</name></source>"
-            "<fs:mount_opts><fs:option name='ro'/></fs:mount_opts></pool>",
-            "not mounted",
+            "<pool type='zfs' xmlns:t='urn:tapes'><source><name>n</name></source><t:tape/></pool>",
+            "a tape lies in a directory",
         ),
         (
             "<pool type='scsi'><name>p</name><source><adapter type='fc_host' wwnn='20000000c9831b4b'/></source>"
@@ -89,15 +96,10 @@ def test_pools_that_make_no_sense_are_refused(xml, said):
 
 
 def test_mount_options_are_read_and_written():
-    xml = (
-        "<pool type='fs' xmlns:fs='http://libvirt.org/schemas/storagepool/fs/1.0'><name>p</name>"
-        "<source><device path='/dev/sdb1'/></source><target><path>/mnt</path></target>"
-        "<fs:mount_opts><fs:option name='noatime'/></fs:mount_opts></pool>"
-    )
+    xml = DIRECTORY.format("/srv", "").replace("</pool>", "<t:tape xmlns:t='urn:tapes'/></pool>")
     made = pool(xml)
     model.check("storagepool", made)
-    assert made.source.format.type == "auto"
-    assert "<fs:option name='noatime'/>" in model.format(made)
+    assert "<tape:tape/>" in model.format(made)
 
 
 def test_a_volume_counts_in_bytes_and_is_fully_allocated_unless_told_otherwise():

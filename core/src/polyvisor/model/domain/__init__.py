@@ -7,7 +7,6 @@ and so on), and those a program most often builds can be imported from here as w
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import StrEnum
 from typing import Any
 
 from polyvisor.documents import Element, Verbatim, attribute, child, children, element, extensions, raw, text, value
@@ -59,27 +58,7 @@ from polyvisor.model.domain.tuning import (
     Vcpu,
     Vcpus,
 )
-
-
-class DomainType(StrEnum):
-    """The hypervisor a guest is written for."""
-
-    QEMU = "qemu"
-    KVM = "kvm"
-    KQEMU = "kqemu"
-    HVF = "hvf"
-    XEN = "xen"
-    LXC = "lxc"
-    UML = "uml"
-    OPENVZ = "openvz"
-    TEST = "test"
-    VMWARE = "vmware"
-    HYPERV = "hyperv"
-    VBOX = "vbox"
-    PHYP = "phyp"
-    PARALLELS = "parallels"
-    BHYVE = "bhyve"
-    VZ = "vz"
+from polyvisor.model.domaintype import DOMAIN_TYPE, DomainType
 
 
 @element("genid")
@@ -96,7 +75,7 @@ class Domain(Element):
     In Python, ``memory``, ``current_memory`` and ``max_memory`` also take a number of bytes (``GiB(2)``), ``vcpu`` a
     number of CPUs, ``devices`` any iterable of devices, and ``os`` may be left out for full virtualisation."""
 
-    type: DomainType = attribute(required=True)
+    type: DomainType | str = attribute(DOMAIN_TYPE, required=True)
     id: int | None = attribute(dt.UINT32, volatile=True)
     name: str = value(scalars.DOMAIN_NAME, required=True)
     uuid: str | None = value(dt.UUID)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 
-from polyvisor.model.contradictions import Contradiction, refuse
+from polyvisor.model.contradictions import Contradiction, misplaced, refuse
 from polyvisor.model.storage import Allocation, Capacity, clean_path
 from polyvisor.model.storagepool import (
     Available,
@@ -25,7 +25,6 @@ from polyvisor.model.storagepool import (
     VirtuozzoPool,
     ZfsPool,
 )
-from polyvisor.model.storagepool.options import MountOptions, RbdOptions
 from polyvisor.model.storagepool.source import (
     DirectoryPoolSource,
     FilesystemFormatElement,
@@ -107,11 +106,7 @@ def _target(pool: StoragePool) -> None:
 def _contradictions(pool: StoragePool) -> Iterator[Contradiction]:
     if not pool.name:
         yield Contradiction(pool, "the pool has no name, and its source has none to take over", child="name")
-    for extension in pool.extensions:
-        if isinstance(extension, MountOptions) and pool.type not in (PoolType.FS, PoolType.NETFS):
-            yield Contradiction(extension, f"a pool of type {pool.type} is not mounted, so it has no mount options")
-        if isinstance(extension, RbdOptions) and pool.type != PoolType.RBD:
-            yield Contradiction(extension, f"options of librados are for pools of type rbd, not {pool.type}")
+    yield from misplaced(pool, pool.extensions)
     if isinstance(pool, LogicalPool) and pool.source is not None and "/" in (pool.source.name or ""):
         yield Contradiction(pool.source, "the name of a volume group has no '/'", child="name")
     auth = getattr(getattr(pool, "source", None), "auth", None)

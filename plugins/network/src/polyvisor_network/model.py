@@ -1,6 +1,4 @@
-"""Options for dnsmasq(8) in a network document, in their own namespace; whoever runs dnsmasq contributes them.
-
-They are lines for its configuration file, given on unchecked."""
+"""What networks run by dnsmasq(8) add to a network document: lines for its configuration file, given on unchecked."""
 
 from __future__ import annotations
 
@@ -8,6 +6,7 @@ from polyvisor.documents import Element, attribute, children, element
 from polyvisor.documents import datatypes as dt
 
 NAMESPACE = "http://libvirt.org/schemas/network/dnsmasq/1.0"
+"""The namespace libvirt gave these elements."""
 
 
 @element("option", namespace=NAMESPACE, prefix="dnsmasq")
@@ -24,5 +23,5 @@ class DnsmasqOptions(Element):
     options: list[DnsmasqOption] = children("option")
 
 
-CONTRIBUTIONS: tuple[type[Element], ...] = (DnsmasqOptions,)
-"""What to hand to :func:`polyvisor.model.parse` as ``contributions``."""
+CLASSES: tuple[type[Element], ...] = (DnsmasqOptions,)
+"""What the package contributes to documents."""

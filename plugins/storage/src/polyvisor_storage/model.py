@@ -1,4 +1,4 @@
-"""Options of pools in namespaces of their own, given on unchecked; whoever runs the storage contributes them."""
+"""What storage adds to the documents of pools: options of mount(8) and of librados, given on unchecked."""
 
 from __future__ import annotations
 
@@ -22,6 +22,12 @@ class MountOptions(Element):
 
     options: list[MountOption] = children("option")
 
+    def contradiction(self, within: Element) -> str | None:
+        kind = getattr(within, "type", None)
+        if kind in ("fs", "netfs"):
+            return None
+        return f"a pool of type {kind} is not mounted, so it has no mount options"
+
 
 @element("option", namespace=RBD_NAMESPACE, prefix="rbd")
 class RbdOption(Element):
@@ -37,6 +43,10 @@ class RbdOptions(Element):
 
     options: list[RbdOption] = children("option")
 
+    def contradiction(self, within: Element) -> str | None:
+        kind = getattr(within, "type", None)
+        return None if kind == "rbd" else f"options of librados are for pools of type rbd, not {kind}"
 
-CONTRIBUTIONS: tuple[type[Element], ...] = (MountOptions, RbdOptions)
-"""What to hand to :func:`polyvisor.model.parse` as ``contributions``."""
+
+CLASSES: tuple[type[Element], ...] = (MountOptions, RbdOptions)
+"""What the package contributes to documents."""

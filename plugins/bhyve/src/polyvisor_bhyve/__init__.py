@@ -1,0 +1,1 @@
+"""Documents of bhyve guests for Polyvisor: see :mod:`polyvisor_bhyve.model`."""

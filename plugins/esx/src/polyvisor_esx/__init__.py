@@ -1,0 +1,1 @@
+"""Documents of VMware guests for Polyvisor: see :mod:`polyvisor_esx.model`."""

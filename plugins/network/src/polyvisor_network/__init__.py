@@ -1,0 +1,1 @@
+"""Documents of networks for Polyvisor: see :mod:`polyvisor_network.model`."""

@@ -1,0 +1,1 @@
+"""Documents of storage pools for Polyvisor: see :mod:`polyvisor_storage.model`."""

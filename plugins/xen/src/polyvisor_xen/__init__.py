@@ -1,0 +1,1 @@
+"""Documents of Xen guests for Polyvisor: see :mod:`polyvisor_xen.model`."""
