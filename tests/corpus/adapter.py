@@ -5,14 +5,13 @@ The corpus itself is not part of this repository; its ``score.py`` loads this fi
 
 from __future__ import annotations
 
-import functools
 from dataclasses import replace
 from typing import Any
 
 from polyvisor import model
-from polyvisor.documents import Element
 from polyvisor.documents import diagnose as faults_of
-from polyvisor.errors import AlreadyExists, InvalidArgument, InvalidDocument, InvalidURI, NotFound, PluginError
+from polyvisor.documents.owners import Owners
+from polyvisor.errors import AlreadyExists, InvalidArgument, InvalidDocument, InvalidURI, NotFound
 from polyvisor.host import Host
 from polyvisor.host.cpuinfo import parse_cpuinfo
 from polyvisor.host.cputimes import parse_cpu_times
@@ -23,43 +22,31 @@ from polyvisor.host.sysinfo import parse_dmidecode, parse_processors
 from polyvisor.model import backup, checkpoint, snapshot, storagevol
 from polyvisor.model.capabilities import Capabilities
 from polyvisor.model.domain.completion import check, complete
-from polyvisor.model.network import dnsmasq
 from polyvisor.model.network.update import update
-from polyvisor.model.storagepool import PoolType, options
+from polyvisor.model.storagepool import PoolType
 from polyvisor.model.storagepoolcaps import capabilities as pool_capabilities
-from polyvisor.plugins import Plugins
 from polyvisor.uri import parse_uri
 
 
-@functools.cache
-def _contributed() -> tuple[type[Element], ...]:
-    """Element classes that the installed drivers bring to documents."""
-    plugins = Plugins()
-    classes: list[type[Element]] = [*dnsmasq.CONTRIBUTIONS, *options.CONTRIBUTIONS]
-    for entry in plugins.drivers():
-        try:
-            driver = plugins.driver(entry.schemes[0])
-        except PluginError:  # a driver that cannot be loaded brings nothing
-            continue
-        classes += [cls for group in plugins.contribute(driver, "document_classes") for cls in group]
-    return tuple(classes)
+OWNERS = Owners()
+"""What the installed packages bring to documents."""
 
 
 def validate(xml: bytes, kind: str) -> bool:
     try:
-        model.parse(kind, xml, contributions=_contributed())
+        model.parse(kind, xml, contributions=OWNERS)
     except InvalidDocument:
         return False
     return True
 
 
 def diagnose(xml: bytes, kind: str) -> list[dict[str, Any]]:
-    return [fault.as_dict() for fault in faults_of(xml, model.root(kind), contributions=_contributed())]
+    return [fault.as_dict() for fault in faults_of(xml, model.root(kind), contributions=OWNERS)]
 
 
 def genericxml2xml(case: Any) -> dict[str, str]:
     try:
-        domain = complete(model.parse("domain", case.bytes(), contributions=_contributed()), new=False)
+        domain = complete(model.parse("domain", case.bytes(), contributions=OWNERS), new=False)
         check(domain)
     except InvalidDocument:
         return {"rejected": "parse"}
@@ -107,7 +94,7 @@ def secretxml2xml(case: Any) -> dict[str, str]:
 def _finished(kind: str, case: Any) -> dict[str, str]:
     """A document read, completed, checked and written."""
     try:
-        document = model.parse(kind, case.bytes(), contributions=_contributed())
+        document = model.parse(kind, case.bytes(), contributions=OWNERS)
         model.check(kind, model.complete(kind, document))
     except InvalidDocument as error:
         return {"rejected": "parse", "why": str(error)}
@@ -183,7 +170,7 @@ def storagepoolxml2xml(case: Any) -> dict[str, str]:
 
 def storagevolxml2xml(case: Any) -> dict[str, str]:
     try:
-        pool = model.parse("storagepool", case.bytes(case.params["pool"]), contributions=_contributed())
+        pool = model.parse("storagepool", case.bytes(case.params["pool"]), contributions=OWNERS)
         volume = model.parse("storagevol", case.bytes())
         model.check("storagevol", storagevol.complete(volume, pool.type))
     except InvalidDocument as error:
@@ -200,7 +187,7 @@ def storagepoolcaps(case: Any) -> dict[str, str]:
 def domainsnapshot(case: Any) -> dict[str, str]:
     created = case.params.get("creationTime")
     try:
-        found = model.parse("domainsnapshot", case.bytes(), contributions=_contributed())
+        found = model.parse("domainsnapshot", case.bytes(), contributions=OWNERS)
         if case.params.get("redefine"):
             snapshot.restore(found)
         elif created is not None:
@@ -218,7 +205,7 @@ EARLIER_CHECKPOINT = "1525111885"
 def domaincheckpoint(case: Any) -> dict[str, str]:
     created, arranged = (*case.params["args"], "", "")[:2]
     try:
-        found = model.parse("domaincheckpoint", case.bytes(), contributions=_contributed())
+        found = model.parse("domaincheckpoint", case.bytes(), contributions=OWNERS)
         if case.params.get("redefine"):
             checkpoint.restore(found)
         else:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 DRIVERS = "polyvisor.drivers"
 EXTENSIONS = "polyvisor.extensions"
+DOCUMENTS = "polyvisor.documents"
 
 PACKAGES: Mapping[str, str] = {
     "qemu": "polyvisor-qemu",
@@ -301,7 +302,8 @@ class Plugins:
 
         known = self.schemes()
         if package := PACKAGES.get(scheme):
-            hint = f"pip install {package}"
+            there = any(point.distribution == package for point in self._find(DOCUMENTS))
+            hint = f"{package} is installed, but holds no driver yet" if there else f"pip install {package}"
         elif near := difflib.get_close_matches(scheme, [*known, *PACKAGES], n=1):
             hint = f"did you mean {near[0]}://?"
         else:

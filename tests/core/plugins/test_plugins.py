@@ -59,7 +59,7 @@ class Environment:
         self.points[group].append(EntryPoint(name, f"{module}:plugin", distribution, "1.2"))
 
     def plugins(self, **settings: object) -> Plugins:
-        return Plugins(find=lambda group: self.points[group], **settings)  # type: ignore[arg-type]
+        return Plugins(find=lambda group: self.points.get(group, []), **settings)  # type: ignore[arg-type]
 
 
 @pytest.fixture
