@@ -4,7 +4,7 @@ from typing import Any
 
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
-RUNTIME = ("click>=8.1", "lxml>=5.0", "pluggy>=1.5")
+RUNTIME = ("click>=8.1", "lxml>=4.9", "pluggy>=1.0")
 
 
 class SameVersionOfSchemas(MetadataHookInterface):
