@@ -60,7 +60,9 @@ class Tally:
 
 @command("guests-start")
 @uris
-@click.option("--delay", type=click.FloatRange(min=0), default=0.0, metavar="SECONDS", help="Wait between two starts.")
+@click.option(
+    "--delay", type=click.FloatRange(min=0), default=0.0, metavar="SECONDS", help="Wait between two starts; default 0."
+)
 def guests_start(shell: Shell, uri: tuple[str, ...], delay: float) -> int:
     """Domains that run already are left alone, so that it may be called again. They start one after the other, in the
     order of their names; one that fails does not keep the others back. Marks of `autostart --once` are used up.
@@ -83,9 +85,8 @@ def guests_start(shell: Shell, uri: tuple[str, ...], delay: float) -> int:
     "--timeout",
     type=click.FloatRange(min=0),
     default=120.0,
-    show_default=True,
     metavar="SECONDS",
-    help="How long all of them together may take.",
+    help="How long all of them together may take; default 120.",
 )
 @flag("destroy", "Stop those at once that take longer.")
 def guests_stop(shell: Shell, uri: tuple[str, ...], timeout: float, destroy: bool) -> int:
