@@ -1,8 +1,10 @@
-"""The driver's own parts of a domain document: ``qemu:commandline``."""
+"""The driver's own parts of a domain document: ``qemu:commandline`` and what else bends QEMU's own command line."""
 
 from __future__ import annotations
 
-from polyvisor.documents import Element, attribute, children, element
+from enum import StrEnum
+
+from polyvisor.documents import Element, attribute, child, children, element
 from polyvisor.documents import datatypes as dt
 
 NAMESPACE = "http://libvirt.org/schemas/domain/qemu/1.0"
@@ -32,5 +34,84 @@ class CommandLine(Element):
     variables: list[Variable] = children("env")
 
 
-CLASSES: tuple[type[Element], ...] = (CommandLine,)
+@element("add", namespace=NAMESPACE, prefix="qemu")
+class AddedCapability(Element):
+    """A feature that QEMU is taken to have, whatever it says itself."""
+
+    capability: str = attribute(dt.NAME, required=True)
+
+
+@element("del", namespace=NAMESPACE, prefix="qemu")
+class RemovedCapability(Element):
+    """A feature that QEMU is taken not to have."""
+
+    capability: str = attribute(dt.NAME, required=True)
+
+
+@element("capabilities", namespace=NAMESPACE, prefix="qemu", extends="domain")
+class CapabilityChanges(Element):
+    """Corrections to what QEMU was found to be capable of."""
+
+    added: list[AddedCapability] = children("add")
+    removed: list[RemovedCapability] = children("del")
+
+
+class PropertyType(StrEnum):
+    """What an overriding property is to QEMU; ``remove`` leaves the property out."""
+
+    STRING = "string"
+    SIGNED = "signed"
+    UNSIGNED = "unsigned"
+    BOOL = "bool"
+    REMOVE = "remove"
+
+
+@element("property", namespace=NAMESPACE, prefix="qemu")
+class Property(Element):
+    """A property of a device, as QEMU names it, and the value to give it instead."""
+
+    name: str = attribute(dt.NONEMPTY, required=True)
+    type: PropertyType = attribute(required=True)
+    value: str | None = attribute(dt.STRING, when={"type": ("string", "signed", "unsigned", "bool")}, required=True)
+
+
+@element("frontend", namespace=NAMESPACE, prefix="qemu")
+class Frontend(Element):
+    """Properties of the device as the guest sees it."""
+
+    properties: list[Property] = children("property", min=1)
+
+
+@element("device", namespace=NAMESPACE, prefix="qemu")
+class OverriddenDevice(Element):
+    """A device by its alias: one of a user's own (``ua-...``), for all others may change."""
+
+    alias: str = attribute(dt.NAME, required=True)
+    frontend: Frontend = child(required=True)
+
+
+@element("override", namespace=NAMESPACE, prefix="qemu", extends="domain")
+class Override(Element):
+    """Properties that QEMU's devices get instead of, or beside, those we give them; they taint the guest."""
+
+    devices: list[OverriddenDevice] = children("device", min=1)
+
+
+class DeprecationBehavior(StrEnum):
+    """What QEMU does about deprecated commands and fields: ``-compat`` of qemu(1)."""
+
+    NONE = "none"
+    OMIT = "omit"
+    REJECT = "reject"
+    CRASH = "crash"
+
+
+@element("deprecation", namespace=NAMESPACE, prefix="qemu", extends="domain")
+class Deprecation(Element):
+    """How QEMU takes what it is to lose one day; for those who test the driver."""
+
+    behavior: DeprecationBehavior = attribute(required=True)
+
+
+CLASSES: tuple[type[Element], ...] = (CommandLine, CapabilityChanges, Override, Deprecation)
 """What the driver contributes to documents."""
