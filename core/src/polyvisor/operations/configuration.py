@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from polyvisor.errors import (
     AlreadyExists,
+    InvalidArgument,
     InvalidDocument,
     InvalidState,
     NoSuchDomain,
@@ -94,10 +95,11 @@ def domain_config(
     capability="domain.rename",
     permission=("domain:write", "domain:save"),
     changes=True,
-    raises=(NoSuchDomain, AlreadyExists, InvalidState),
+    raises=(NoSuchDomain, AlreadyExists, InvalidState, InvalidArgument),
+    checks={"name": "polyvisor.model.domain.naming:require_name"},
 )
 def rename(session: Session, domain: DomainRef, name: str) -> DomainRef:
-    """Give an inactive domain another name; all or nothing."""
+    """Give an inactive domain another name; all or nothing. InvalidArgument for what no document could name."""
     raise NotImplementedError
 
 

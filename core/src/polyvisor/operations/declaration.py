@@ -51,7 +51,8 @@ class Operation:
     callers may pass text, drivers always get the model object. ``extra_permissions`` maps an option to the
     permission it needs on top: ``"secure"`` when the option is given a true value, ``"affect=config"`` when it
     has that value. ``secrets`` are arguments that no log and no audit record may show. Of the arguments ``one_of``
-    a call gives exactly one; drivers need not check.
+    a call gives exactly one; ``checks`` maps an argument to a function (``"module:name"``) that raises
+    InvalidArgument for values that are wrong on every hypervisor. Drivers need check neither.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Operation:
     extra_permissions: Mapping[str, str] = field(default_factory=dict)
     secrets: frozenset[str] = frozenset()
     one_of: tuple[str, ...] = ()
+    checks: Mapping[str, str] = field(default_factory=dict)
     arguments: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -117,6 +119,7 @@ def operation(
     extra_permissions: Mapping[str, str] | None = None,
     secrets: Iterable[str] = (),
     one_of: Iterable[str] = (),
+    checks: Mapping[str, str] | None = None,
 ) -> Callable[[Function], Function]:
     """Declare the decorated function as an operation.
 
@@ -146,6 +149,7 @@ def operation(
             extra_permissions=dict(extra_permissions or {}),
             secrets=frozenset(secrets),
             one_of=tuple(one_of),
+            checks=dict(checks or {}),
             arguments=positional,
             options=_defaults(function, positional, keywords),
         )

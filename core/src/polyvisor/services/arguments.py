@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import EnumMeta
+from importlib import import_module
 from typing import Any
 
 from polyvisor.errors import InvalidArgument
@@ -16,11 +17,14 @@ _NAMED = re.compile(r"(?:(Sequence|Collection)\[)?(\w+)\]?(?: \| None)?")
 def converted(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """``arguments`` with plain strings in the place of enumerations (``affect="config"``) made members of them.
 
-    Raises InvalidArgument for a word that is none of the enumeration's values, and unless exactly one of those
-    arguments is given of which the operation wants one."""
+    Raises InvalidArgument for a word that is none of the enumeration's values, unless exactly one of those
+    arguments is given of which the operation wants one, and what the operation's checks raise."""
     if operation.one_of and sum(arguments.get(name) is not None for name in operation.one_of) != 1:
         *others, last = operation.one_of
         raise InvalidArgument(f"{operation.name} takes exactly one of {', '.join(others)} and {last}")
+    for name, check in operation.checks.items():
+        module, _, function = check.partition(":")
+        getattr(import_module(module), function)(arguments.get(name))
     return {name: _member(operation, name, value) for name, value in arguments.items()}
 
 

@@ -14,6 +14,7 @@ from polyvisor.model.domain.devices import Devices
 from polyvisor.model.domain.devices.consistency import alone, io_limits, together
 from polyvisor.model.domain.devices.controller import PciController
 from polyvisor.model.domain.devices.disk import DiskDevice
+from polyvisor.model.domain.naming import name_fault
 from polyvisor.model.domain.os import SmbiosInformation
 
 
@@ -57,10 +58,8 @@ def modules_kib(domain: Domain) -> int:
 
 
 def _name(domain: Domain) -> Iterator[Contradiction]:
-    if "/" in domain.name:
-        yield Contradiction(domain, f"the name {domain.name!r} contains '/', which no name may", child="name")
-    if not domain.name.strip():
-        yield Contradiction(domain, "the name is blank", child="name")
+    if (fault := name_fault(domain.name)) is not None:
+        yield Contradiction(domain, fault, child="name")
 
 
 def _memory(domain: Domain) -> Iterator[Contradiction]:
