@@ -1,0 +1,274 @@
+"""Builds the Debian packages, checks them, and tries them in a Debian that has never seen them.
+
+python packaging/deb.py [OUTDIR]        (default build/deb)
+
+1. The source is what git knows of this checkout, as it stands; dpkg-buildpackage builds it with Debian's tools alone.
+2. lintian judges source and packages; an error ends it.
+3. mmdebstrap makes a minimal system of this very release, from the sources that apt has here. In it, each plugin must
+   pull in nothing that another plugin's hypervisor needs; all packages are installed and used (debian/tests); after
+   they are purged not one file may be left.
+
+Needs Debian or Ubuntu. What is missing is installed by apt when root. Where no system can be made, because mounting is
+not allowed, the third step is left out, and that is said.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+PACKAGING = Path(__file__).resolve().parent
+WORKSPACE = PACKAGING.parent
+sys.path.insert(0, str(PACKAGING))
+
+import generate  # noqa: E402  stands beside this file
+
+TOOLS = ("build-essential", "debhelper", "fakeroot", "lintian", "mmdebstrap")
+"""Debian packages that building and trying take, beside the Build-Depends."""
+
+REPOSITORY = "polyvisor-packages"
+"""Directory of the packages in the system they are tried in."""
+
+PASSING = (
+    *("dev", "proc", "run", "sys", "tmp", REPOSITORY, "etc/ld.so.cache", "var/cache/apt", "var/cache/debconf"),
+    *(
+        "var/cache/ldconfig",
+        "var/lib/apt",
+        "var/lib/dpkg",
+        "var/log/alternatives.log",
+        "var/log/apt",
+        "var/log/dpkg.log",
+    ),
+)
+"""Where files come and go that are not the packages': apt's and dpkg's own records, and what is no file."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("outdir", nargs="?", type=Path, default=WORKSPACE / "build" / "deb")
+    parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)  # how mmdebstrap calls back
+    chosen = parser.parse_args(arguments)
+    outdir = chosen.outdir.resolve()
+    if chosen.inside:
+        try_inside(chosen.inside, outdir)
+        return 0
+    with step("tools"):
+        install_tools()
+    with step("build"):
+        changes = build(outdir)
+    with step("lintian"):
+        run("lintian", "--allow-root", "--fail-on", "error", "--tag-display-limit", "0", changes)
+    with step("try"):
+        try_out(outdir)
+    return 0
+
+
+@contextmanager
+def step(name: str) -> Iterator[None]:
+    print(f"==> {name}", flush=True)
+    began = time.monotonic()
+    yield
+    print(f"==> {name} took {time.monotonic() - began:.0f} s", flush=True)
+
+
+def run(*command: str | Path, quiet: bool = False, **settings: object) -> str:
+    """Run ``command`` and end the program when it fails; ``quiet`` returns what it says, and shows it only then."""
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if quiet else {}
+    done = subprocess.run(list(map(str, command)), text=True, **streams, **settings)  # type: ignore[call-overload]
+    if done.returncode:
+        sys.stdout.write(done.stdout or "")
+        raise SystemExit(f"failed with status {done.returncode}: {' '.join(map(str, command))}")
+    return done.stdout or ""
+
+
+# -- building -------------------------------------------------------------------------------------------------
+
+
+def install_tools() -> None:
+    """See to it that all that building takes is there. What a release does not have is told of by apt."""
+    control = (PACKAGING / "debian" / "control").read_text("utf-8")
+    needs = control.partition("Build-Depends:\n")[2].partition("\nRules-")[0].replace("\n", "")
+    wanted = [*TOOLS, *(need.split()[0] for need in needs.split(",") if "compat" not in need)]
+    asked = ("dpkg-query", "--show", "--showformat", "${db:Status-Status} ${Package}\n", *wanted)
+    known = subprocess.run(asked, capture_output=True, text=True).stdout.splitlines()
+    missing = [package for package in wanted if f"installed {package}" not in known]
+    if not missing:
+        return
+    command = ("apt-get", "install", "--yes", "--no-install-recommends", *missing)
+    if os.geteuid():
+        raise SystemExit(f"missing; type this and try again:\n    sudo {' '.join(command)}")
+    run("apt-get", "update", "-qq", quiet=True)
+    run(*command, quiet=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+
+
+def build(outdir: Path) -> Path:
+    """Make source and binary packages in ``outdir``; returns the .changes file."""
+    if outdir.exists():
+        shutil.rmtree(outdir)
+    outdir.mkdir(parents=True)
+    name = f"polyvisor-{generate.VERSION}"
+    tree = outdir / name
+    for path in source_files():
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(WORKSPACE / path, tree / path, follow_symlinks=False)
+    with tarfile.open(outdir / f"polyvisor_{generate.VERSION}.orig.tar.xz", "w:xz", preset=1) as archive:
+        archive.add(tree, name)
+    shutil.copytree(PACKAGING / "debian", tree / "debian")
+    run("dpkg-buildpackage", "--unsigned-source", "--unsigned-changes", quiet=True, cwd=tree, env=distribution_only())
+    shutil.rmtree(tree)
+    (changes,) = outdir.glob("*.changes")
+    return changes
+
+
+def distribution_only() -> dict[str, str]:
+    """The environment without what this machine has beside its distribution: other Pythons, Python's settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    return {**kept, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+
+
+def source_files() -> list[str]:
+    """The files of the checkout, new ones too, without what is ignored."""
+    listed = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=WORKSPACE, quiet=True)
+    return [path for path in listed.split("\0") if path and (WORKSPACE / path).is_file()]
+
+
+# -- trying ---------------------------------------------------------------------------------------------------
+
+
+def try_out(outdir: Path) -> None:
+    """Install, use and purge the packages in a system of their own."""
+    probe = subprocess.run(
+        ("unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"), capture_output=True, text=True
+    )
+    if probe.returncode:
+        print(f"NOT TRIED: a system cannot be made here, mounting is refused: {probe.stderr.strip()}")
+        return
+    back = f"{sys.executable} {Path(__file__).resolve()} --inside"
+    hook = f'{back} "$1" {outdir}'
+    # The system is thrown away at the end: /dev/null stands for where it would be kept.
+    run("mmdebstrap", "--quiet", "--variant=apt", f"--customize-hook={hook}", release(), "/dev/null", *sources())
+
+
+def release() -> str:
+    """The code name of the release that runs here."""
+    facts = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
+    return facts["VERSION_CODENAME"].strip('"')
+
+
+def sources() -> list[str]:
+    """The lines of sources.list that give this release, as apt is configured here."""
+    form = "$(CODENAME) $(TRUSTED) $(REPO_URI) $(RELEASE) $(COMPONENT)"
+    lines = run("apt-get", "indextargets", "--format", form, "Created-By: Packages", quiet=True).splitlines()
+    found = []
+    for codename, trusted, *where in map(str.split, dict.fromkeys(lines)):
+        if codename.partition("-")[0] == release():
+            found.append(" ".join(["deb", *(["[trusted=yes]"] if trusted == "yes" else []), *where]))
+    if not found:
+        raise SystemExit(f"apt has no source of {release()} here")
+    return found
+
+
+class System:
+    """The minimal system in which packages are tried; mmdebstrap has mounted what it needs."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def run(self, *command: str, quiet: bool = True, **environment: str) -> str:
+        """Run a command in it."""
+        settings = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8", "HOME": "/root"}
+        return run("chroot", self.root, *command, quiet=quiet, env={**distribution_only(), **settings, **environment})
+
+    def apt(self, *arguments: str) -> str:
+        return self.run("apt-get", "--yes", "-o", "Dpkg::Use-Pty=0", *arguments)
+
+    def would_install(self, *packages: str) -> set[str]:
+        """The packages that installing ``packages``, with what they recommend, would bring."""
+        told = self.apt("install", "--simulate", "--install-recommends", *packages)
+        return {line.split()[1] for line in told.splitlines() if line.startswith("Inst ")}
+
+    def offer(self, packages: Path) -> None:
+        """Let apt know of the .deb files in a directory, without looking at other sources again."""
+        repository = self.root / REPOSITORY
+        repository.mkdir()
+        for package in packages.glob("*.deb"):
+            shutil.copy(package, repository)
+        with (repository / "Packages").open("w") as file:
+            run("dpkg-scanpackages", ".", cwd=repository, stdout=file, stderr=subprocess.DEVNULL)
+        listing = self.root / "etc/apt/sources.list.d/polyvisor.list"
+        listing.write_text(f"deb [trusted=yes] copy:/{REPOSITORY} ./\n")
+        self.apt("update", "--error-on=any")
+
+    def files(self) -> set[str]:
+        """Every path of the system, but for where paths come and go."""
+        found = set()
+        for where, directories, names in os.walk(self.root):
+            below = Path(where).relative_to(self.root)
+            directories[:] = [name for name in directories if str(below / name) not in PASSING]
+            found |= {str(below / name) for name in (*directories, *names) if str(below / name) not in PASSING}
+        return found
+
+
+def try_inside(root: Path, outdir: Path) -> None:
+    """What is tried in the system at ``root``; ends the program when anything is not as it should be."""
+    system = System(root)
+    plugins = [plugin.package for plugin in generate.plugins()]
+    ours = ["polyvisor", "python3-polyvisor", "polyvisor-schemas", *plugins]
+    system.offer(outdir)
+    isolated(system)
+    # What they stand on first, so that what is compared afterwards is their own doing. Not what they recommend, but
+    # for what the tests take: that containers can be installed is no question here.
+    told = system.apt("install", "--simulate", "--no-install-recommends", *ours, "qemu-system-x86")
+    others = {line.split()[1] for line in told.splitlines() if line.startswith("Inst ")} - {*ours}
+    system.apt("install", "--no-install-recommends", *sorted(others))
+    before = system.files()
+    system.apt("install", "--no-install-recommends", *ours)
+    used(system)
+    system.apt("purge", *ours)
+    if left := sorted(system.files() - before):
+        raise SystemExit("left behind after the packages were purged:\n" + "\n".join(left))
+    if gone := sorted(before - system.files()):
+        raise SystemExit("taken away together with the packages:\n" + "\n".join(gone))
+    print("purged; nothing is left, nothing else is gone", flush=True)
+
+
+def isolated(system: System) -> None:
+    """Each plugin brings the core and nothing that only another one's hypervisor needs."""
+    plugins = generate.plugins()
+    needs = {
+        plugin.package: {*plugin.needs["debian"].recommends, *plugin.needs["debian"].suggests} for plugin in plugins
+    }
+    for plugin in plugins:
+        brings = system.would_install(plugin.package)
+        foreign = {name for other, names in needs.items() if other != plugin.package for name in names | {other}}
+        if wrong := brings & (foreign - needs[plugin.package]):
+            raise SystemExit(f"{plugin.package} pulls in what is another plugin's: {', '.join(sorted(wrong))}")
+        print(f"{plugin.package}: {len(brings)} packages, none of them another hypervisor's", flush=True)
+
+
+def used(system: System) -> None:
+    """The installed packages do what they are for: the tests of debian/tests, completion, manual."""
+    for name in ("drivers", "demo"):
+        scratch = system.root / "tmp" / name
+        scratch.mkdir()
+        script = scratch / "test"
+        shutil.copy(PACKAGING / "debian" / "tests" / name, script)
+        system.run(f"/tmp/{name}/test", quiet=False, AUTOPKGTEST_TMP=f"/tmp/{name}")
+    words = {"_POLYVISOR_COMPLETE": "bash_complete", "COMP_WORDS": "polyvisor snapshot-re", "COMP_CWORD": "1"}
+    if "snapshot-revert" not in system.run("polyvisor", **words):
+        raise SystemExit("commands are not completed")
+    for page in ("man1/polyvisor.1.gz", "man5/polyvisor.toml.5.gz"):
+        if not (system.root / "usr/share/man" / page).exists():
+            raise SystemExit(f"the manual lacks {page}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
