@@ -12,8 +12,10 @@ from uuid import UUID, uuid4
 import pytest
 
 import polyvisor
+from polyvisor import model
 from polyvisor.config import Configuration
 from polyvisor.errors import UnsupportedConfiguration
+from polyvisor.testing.another import Another
 from polyvisor.testing.documents import default_document, fitted
 from polyvisor.testing.needs import Need, parse_need
 from polyvisor.testing.target import Target
@@ -46,6 +48,12 @@ class Bench:
         settings = {"configuration": self.target.configuration or Configuration(), "plugins": self.plugins}
         self.opened.append(polyvisor.open(uri or self.target.uri, **{**settings, **options}))
         return self.opened[-1]
+
+    def another(self) -> Another:
+        """Another process with a connection of its own; skips the test where it would not see the same guests."""
+        ours = self.target.plugins is None and self.target.configuration is None
+        self.require(self.target.processes and ours, "processes do not share their guests")
+        return Another(self.target.uri)
 
     @property
     def connection(self) -> Connection:
@@ -110,6 +118,11 @@ class Bench:
                 self._pattern = source or default_document(self.connection)
             pattern = self._pattern
         return fitted(pattern, name, identity, extra=extra, devices=devices)
+
+    def read(self, text: str) -> Any:
+        """A domain document as a model object, whatever the driver brings to documents."""
+        brought = self.plugins.contribute(self.driver, "document_classes")
+        return model.parse("domain", text, contributions=[each for group in brought for each in group])
 
     def define(self, name: str | None = None, *, extra: str = "", devices: str = "", **more: Any) -> Domain:
         """A guest that is off; arguments are those of :meth:`document`.
