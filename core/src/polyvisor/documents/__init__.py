@@ -5,7 +5,7 @@ A model module declares what an element is, once::
     @element("disk")
     class Disk(Element):
         type: DiskType = attribute(default=DiskType.FILE)
-        target: DiskTarget = child(required=True)
+        target: DiskTarget = required(child())
         readonly: bool = flag()
 
 From that come the reader (:func:`read`), the writer (:func:`write`), the RELAX NG grammar (:func:`relaxng`), the
@@ -22,6 +22,7 @@ from polyvisor.documents.classes import Element, element, variant
 from polyvisor.documents.faults import Fault
 from polyvisor.documents.fields import (
     OneOf,
+    Takes,
     Together,
     attribute,
     child,
@@ -29,6 +30,7 @@ from polyvisor.documents.fields import (
     extensions,
     flag,
     raw,
+    required,
     text,
     value,
     values,
@@ -170,6 +172,7 @@ __all__ = [
     "Element",
     "Fault",
     "OneOf",
+    "Takes",
     "Together",
     "Verbatim",
     "Word",
@@ -186,6 +189,7 @@ __all__ = [
     "raw",
     "read",
     "relaxng",
+    "required",
     "text",
     "value",
     "values",

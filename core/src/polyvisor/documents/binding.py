@@ -147,6 +147,7 @@ class Spec:
         "attributes",
         "by_name",
         "cls",
+        "converters",
         "declaration",
         "defaults",
         "elements",
@@ -173,6 +174,7 @@ class Spec:
         self.rules = self.declaration.rules
         self.lists = tuple(bound.attr for bound in fields if bound.kind in f.LISTS)
         self.factories = tuple((bound.attr, bound.factory) for bound in fields if bound.factory is not None)
+        self.converters = tuple(bound.field for bound in fields if bound.field.convert is not None)
         self.defaults = {bound.attr: bound.default for bound in fields if bound.kind not in f.LISTS}
         self.required = frozenset(
             bound.attr
@@ -388,7 +390,7 @@ def _annotation(owner: type, name: str) -> Any:
     if annotation is None:
         raise TypeError(f"{owner.__qualname__}.{name} has no annotation")
     if not isinstance(annotation, str):
-        return annotation
+        return _held(annotation)
     if annotation in _COMMON:
         return _COMMON[annotation]
     key = (owner.__module__, annotation)
@@ -397,7 +399,13 @@ def _annotation(owner: type, name: str) -> Any:
             _evaluated[key] = eval(annotation, vars(sys.modules[owner.__module__]))
         except NameError as error:
             raise TypeError(f"{owner.__qualname__}.{name}: {annotation}: {error}") from None
+        _evaluated[key] = _held(_evaluated[key])
     return _evaluated[key]
+
+
+def _held(annotation: Any) -> Any:
+    """What a field reads as: the first of the types of ``Takes``."""
+    return get_args(annotation)[0] if get_origin(annotation) is f.Takes else annotation
 
 
 def without_none(annotation: Any) -> tuple[Any, ...]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeGuard, TypeVar, dataclass_transform
 
-from polyvisor.documents.fields import Field, Rule
+from polyvisor.documents.fields import Field, Rule, required
 
 if TYPE_CHECKING:
     from polyvisor.documents.binding import Bound, Spec
@@ -57,6 +57,7 @@ def qualify(tag: str, namespace: str | None) -> str:
     return f"{{{namespace}}}{tag}" if namespace else tag
 
 
+@dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(required,))
 class Element:
     """A document element. Fields are keyword arguments and plain attributes; equality is field by field.
 
@@ -78,6 +79,9 @@ class Element:
         for name in spec.lists:
             state[name] = []
         state.update(values)
+        for field in spec.converters:
+            if field.attr in values:
+                state[field.attr] = field.converted(values[field.attr])
         for name, factory in spec.factories:
             if name not in values:
                 state[name] = factory()
@@ -96,7 +100,8 @@ class Element:
         if not changes.keys() <= spec.by_name.keys():
             raise TypeError(_unknown_keyword(type(self), spec, changes))
         twin = copy.copy(self)
-        twin.__dict__.update(changes)
+        for name, value in changes.items():
+            setattr(twin, name, value)
         return twin
 
     def copy(self) -> Self:

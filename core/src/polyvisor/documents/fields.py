@@ -4,16 +4,20 @@ The functions here are what a model module writes in an :class:`~polyvisor.docum
 body. They only record what was said; :mod:`~polyvisor.documents.binding` resolves annotations when the
 class is first used, so declaring hundreds of elements costs next to nothing.
 
-They are typed ``Any`` because the annotation beside them says what the value is.
+They are typed ``Any`` because the annotation beside them says what the value is. Type checkers take a field for an
+optional keyword argument of its class, and one inside :func:`required` for one that must be given.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from polyvisor.documents.datatypes import Datatype
+
+Held = TypeVar("Held")
+Given = TypeVar("Given")
 
 ATTRIBUTE, TEXT, CHILD, CHILDREN, VALUE, VALUES, FLAG, RAW, EXTENSIONS = (
     "attribute",
@@ -36,6 +40,8 @@ class Field:
         "attr",
         "by",
         "cases",
+        "constructed",
+        "convert",
         "datatype",
         "default",
         "doc",
@@ -71,6 +77,7 @@ class Field:
         secret: bool = False,
         omit_default: bool = False,
         last: bool = False,
+        convert: Callable[[Any], Any] | None = None,
     ) -> None:
         self.kind = kind
         self.attr = ""
@@ -89,12 +96,55 @@ class Field:
         self.secret = secret
         self.omit_default = omit_default
         self.last = last
+        self.convert = convert
+        self.constructed = False
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.attr = name
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.attr or self.name}>"
+
+    def converted(self, value: Any) -> Any:
+        """A value that a program gave as the field holds it."""
+        if self.convert is None or value is None or hasattr(value, "declaration"):
+            return value
+        return self.convert(value)
+
+
+class Takes(Field, Generic[Held, Given]):
+    """The annotation of a field that reads as one type and takes another as well, by its ``convert=``::
+
+    memory: Takes[Memory | None, int] = child(convert=Memory.of)
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __get__(self, instance: object, owner: type) -> Held: ...
+
+        def __set__(self, instance: object, value: Held | Given) -> None: ...
+
+    else:
+
+        def __get__(self, instance, owner):
+            return self if instance is None else instance.__dict__[self.attr]
+
+        def __set__(self, instance, value):
+            instance.__dict__[self.attr] = self.converted(value)
+
+
+def _field(kind: str, **options: Any) -> Any:
+    return (Takes if options.get("convert") else Field)(kind, **options)
+
+
+def required(field: Any) -> Any:
+    """A field without which the element cannot be, so that its constructor wants it: ``name: str = required(value())``.
+
+    Say ``required=True`` of a field that is required only beside certain attributes, in a rule, or in some variants."""
+    field.required = field.constructed = True
+    return field
 
 
 def attribute(datatype: Datatype | type | None = None, **options: Any) -> Any:
@@ -103,13 +153,14 @@ def attribute(datatype: Datatype | type | None = None, **options: Any) -> Any:
     ``datatype`` when the annotation does not say enough. Options common to all fields: ``name`` (XML name),
     ``required``, ``default`` (what absence reads as), ``when`` (``{"sibling attribute": value or values}``: legal
     only then), ``doc``, ``volatile`` (live documents only), ``secret`` (written only when asked), ``omit_default``
-    (not written when equal to the default), ``last`` (written after the fields of derived classes)."""
-    return Field(ATTRIBUTE, datatype=datatype, **options)
+    (not written when equal to the default), ``last`` (written after the fields of derived classes), ``convert`` (makes
+    the Element of another value that a program gives; see :class:`Takes`)."""
+    return _field(ATTRIBUTE, datatype=datatype, **options)
 
 
 def text(datatype: Datatype | type | None = None, **options: Any) -> Any:
     """The element's own text: ``<memory unit='KiB'>1048576</memory>``."""
-    return Field(TEXT, datatype=datatype, **options)
+    return _field(TEXT, datatype=datatype, **options)
 
 
 def child(name: str | None = None, **options: Any) -> Any:
@@ -117,19 +168,19 @@ def child(name: str | None = None, **options: Any) -> Any:
 
     With ``by`` (one attribute of this element, or a tuple of them) and ``cases`` (value or tuple of values -> class or
     union of classes) the class depends on what stands beside it. ``factory`` makes the value for an absent child."""
-    return Field(CHILD, name=name, **options)
+    return _field(CHILD, name=name, **options)
 
 
 def children(name: str | None = None, *, min: int = 0, max: int | None = None, **options: Any) -> Any:
     """A child element that repeats; reads as a list. ``min`` and ``max`` bound how often."""
-    return Field(CHILDREN, name=name, minimum=min, maximum=max, **options)
+    return _field(CHILDREN, name=name, minimum=min, maximum=max, **options)
 
 
 def value(
     datatype: Datatype | type | None = None, *, tag: str | None = None, name: str | None = None, **options: Any
 ) -> Any:
     """A child element that holds only text: ``<serial>WD-1234</serial>``; ``tag`` and ``name`` both name it."""
-    return Field(VALUE, datatype=datatype, name=tag or name, **options)
+    return _field(VALUE, datatype=datatype, name=tag or name, **options)
 
 
 def values(
@@ -142,22 +193,22 @@ def values(
     **options: Any,
 ) -> Any:
     """A text-only child element that repeats; reads as a list."""
-    return Field(VALUES, datatype=datatype, name=tag or name, minimum=min, maximum=max, **options)
+    return _field(VALUES, datatype=datatype, name=tag or name, minimum=min, maximum=max, **options)
 
 
 def flag(name: str | None = None, **options: Any) -> Any:
     """An empty element whose presence means True: ``<readonly/>``."""
-    return Field(FLAG, name=name, default=False, **options)
+    return _field(FLAG, name=name, default=False, **options)
 
 
 def raw(name: str | None = None, **options: Any) -> Any:
     """An element whose content is anybody's XML, kept as it came (:class:`~polyvisor.documents.Verbatim`)."""
-    return Field(RAW, name=name, **options)
+    return _field(RAW, name=name, **options)
 
 
 def extensions(**options: Any) -> Any:
     """Where elements contributed by drivers may stand, each once; reads as a list of Elements."""
-    return Field(EXTENSIONS, maximum=None, **options)
+    return _field(EXTENSIONS, maximum=None, **options)
 
 
 class OneOf:

@@ -8,12 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from polyvisor.host.topology import CPUS
 from polyvisor.host.tree import Tree
 from polyvisor.units import factor
 
-_TYPES = {"Unified": "both", "Instruction": "code", "Data": "data"}
+CacheType = Literal["both", "code", "data"]
+
+_TYPES: dict[str, CacheType] = {"Unified": "both", "Instruction": "code", "Data": "data"}
 _SIZE = re.compile(r"(\d+)([KMG]?)")
 _LOWEST_LEVEL = 2
 
@@ -24,7 +27,7 @@ class CacheBank:
 
     level: int
     id: int
-    type: str
+    type: CacheType
     size: int
     cpus: tuple[int, ...]
 

@@ -120,11 +120,13 @@ def _interconnects(host: Host) -> model.Interconnects | None:
         return None
     latencies, bandwidths = [], []
     for access in accesses:
-        way = {"initiator": access.initiator, "target": access.target, "type": access.type}
+        initiator, target, kind = access.initiator, access.target, access.type
         if access.latency_ns is not None:
-            latencies.append(model.Latency(**way, value=access.latency_ns))
+            latencies.append(model.Latency(initiator=initiator, target=target, type=kind, value=access.latency_ns))
         if access.bandwidth_kib is not None:
-            bandwidths.append(model.Bandwidth(**way, value=access.bandwidth_kib, unit="KiB"))
+            bandwidths.append(
+                model.Bandwidth(initiator=initiator, target=target, type=kind, value=access.bandwidth_kib, unit="KiB")
+            )
     return model.Interconnects(latencies=latencies, bandwidths=bandwidths)
 
 

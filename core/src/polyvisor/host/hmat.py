@@ -6,12 +6,13 @@ Source: Documentation/admin-guide/mm/numaperf.rst of the kernel. Latency is in n
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from polyvisor.host.numa import NODES
 from polyvisor.host.tree import Tree
 
-_ASSOCIATIVITY = {0: "direct", 1: "full"}
-_POLICY = {0: "writeback", 1: "writethrough"}
+_ASSOCIATIVITY: dict[int, Literal["direct", "full"]] = {0: "direct", 1: "full"}
+_POLICY: dict[int, Literal["writeback", "writethrough"]] = {0: "writeback", 1: "writethrough"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +21,8 @@ class MemorySideCache:
     writethrough; ``size`` and ``line`` count bytes."""
 
     level: int
-    associativity: str
-    policy: str
+    associativity: Literal["none", "direct", "full"]
+    policy: Literal["none", "writeback", "writethrough"]
     size: int
     line: int
 
@@ -32,7 +33,7 @@ class Access:
 
     initiator: int
     target: int
-    type: str
+    type: Literal["access", "read", "write"]
     latency_ns: int | None
     bandwidth_kib: int | None
 
@@ -66,7 +67,8 @@ def read_accesses(tree: Tree, cells: tuple[int, ...]) -> tuple[Access, ...]:
         if base is None:
             continue
         for initiator in tree.numbered(base, "node"):
-            for kind in ("read", "write"):
+            kinds: tuple[Literal["read", "write"], ...] = ("read", "write")
+            for kind in kinds:
                 bandwidth = tree.number(f"{base}/{kind}_bandwidth")
                 latency = tree.number(f"{base}/{kind}_latency")
                 scaled = None if bandwidth is None else bandwidth * 1024

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from polyvisor.host.caches import CacheType
 from polyvisor.host.tree import Tree
 
 INFO = "/sys/fs/resctrl/info"
-_SUFFIXES = {"": "both", "CODE": "code", "DATA": "data"}
+_SUFFIXES: dict[str, CacheType] = {"": "both", "CODE": "code", "DATA": "data"}
 _CACHE_MONITOR, _BANDWIDTH_MONITOR = "llc_", "mbm_"
 
 
@@ -19,7 +20,7 @@ class CacheControl:
     """Caches of ``level`` can be divided in steps: ``ways`` in all, at least ``least`` for a group."""
 
     level: int
-    type: str
+    type: CacheType
     ways: int
     least: int
     groups: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, children, element, value, variant
+from polyvisor.documents import Element, attribute, child, children, element, required, value, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.contradictions import Contradiction, refuse, repeated
 from polyvisor.model.domain import scalars
@@ -32,34 +32,34 @@ class _Storage(Element):
 class TargetFile(_Storage):
     """The file that the disk's contents are written to."""
 
-    file: str = attribute(dt.ABSPATH, required=True)
+    file: str = required(attribute(dt.ABSPATH))
 
 
 @element("target")
 class TargetDevice(_Storage):
     """The block device that the disk's contents are written to."""
 
-    dev: str = attribute(dt.ABSPATH, required=True)
+    dev: str = required(attribute(dt.ABSPATH))
 
 
 @element("scratch")
 class ScratchFile(_Storage):
     """The file that keeps what the guest overwrites until it has been fetched."""
 
-    file: str = attribute(dt.ABSPATH, required=True)
+    file: str = required(attribute(dt.ABSPATH))
 
 
 @element("scratch")
 class ScratchDevice(_Storage):
     """The block device that keeps what the guest overwrites until it has been fetched."""
 
-    dev: str = attribute(dt.ABSPATH, required=True)
+    dev: str = required(attribute(dt.ABSPATH))
 
 
 class BackupDisk(Element):
     """One disk: whether it is copied, whole or what has changed since the checkpoint ``incremental``."""
 
-    name: str = attribute(DISK_NAME, required=True)
+    name: str = required(attribute(DISK_NAME))
     backup: bool | None = attribute(dt.BOOL)
     type: Literal["file", "block"] | None = attribute(when=HELD)
     backupmode: Literal["full", "incremental"] | None = attribute(when=HELD)
@@ -80,8 +80,8 @@ class PullDisk(BackupDisk):
 
     exportname: str | None = attribute(dt.STRING, when=HELD)
     exportbitmap: str | None = attribute(dt.STRING, when=HELD)
-    scratch: ScratchFile | ScratchDevice | None = child(
-        by="type", cases={"file": ScratchFile, "block": ScratchDevice}, required=True
+    scratch: ScratchFile | ScratchDevice | None = required(
+        child(by="type", cases={"file": ScratchFile, "block": ScratchDevice})
     )
 
 
@@ -119,7 +119,7 @@ class TcpServer(BackupServer):
 class UnixServer(BackupServer):
     """On a UNIX socket."""
 
-    socket: str = attribute(dt.ABSPATH, required=True)
+    socket: str = required(attribute(dt.ABSPATH))
 
 
 @element("domainbackup", by="mode", kind="domainbackup")

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Literal
 
-from polyvisor.documents import Element, Together, attribute, child, children, element, flag, text, value, values
+from polyvisor.documents import (
+    Element,
+    Together,
+    attribute,
+    child,
+    children,
+    element,
+    flag,
+    required,
+    text,
+    value,
+    values,
+)
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domaintype import DOMAIN_TYPE, DomainType
 
@@ -27,31 +39,31 @@ Access = Literal["access", "read", "write"]
 class HostCpuFeature(Element):
     """A feature that the host's CPU has beyond its model."""
 
-    name: str = attribute(dt.NAME, required=True)
+    name: str = required(attribute(dt.NAME))
 
 
 @element("microcode")
 class Microcode(Element):
     """The microcode the CPU runs."""
 
-    version: int = attribute(dt.UINT, required=True)
+    version: int = required(attribute(dt.UINT))
 
 
 @element("signature")
 class CpuSignature(Element):
     """Family, model and stepping, as CPUID tells them."""
 
-    family: int = attribute(dt.UINT, required=True)
-    model: int = attribute(dt.UINT, required=True)
-    stepping: int = attribute(dt.UINT, required=True)
+    family: int = required(attribute(dt.UINT))
+    model: int = required(attribute(dt.UINT))
+    stepping: int = required(attribute(dt.UINT))
 
 
 @element("counter")
 class Counter(Element):
     """A counter of the CPU (``tsc``): its frequency in Hz, and whether it can be scaled for guests."""
 
-    name: str = attribute(dt.NAME, required=True)
-    frequency: int = attribute(dt.UINT, required=True)
+    name: str = required(attribute(dt.NAME))
+    frequency: int = required(attribute(dt.UINT))
     scaling: bool | None = attribute(dt.BOOL)
 
 
@@ -59,18 +71,18 @@ class Counter(Element):
 class HostCpuTopology(Element):
     """Sockets, dies, clusters, cores and threads of the host."""
 
-    sockets: int = attribute(dt.POSITIVE, required=True)
+    sockets: int = required(attribute(dt.POSITIVE))
     dies: int | None = attribute(dt.POSITIVE)
     clusters: int | None = attribute(dt.POSITIVE)
-    cores: int = attribute(dt.POSITIVE, required=True)
-    threads: int = attribute(dt.POSITIVE, required=True)
+    cores: int = required(attribute(dt.POSITIVE))
+    threads: int = required(attribute(dt.POSITIVE))
 
 
 @element("maxphysaddr")
 class HostAddressBits(Element):
     """The width of physical addresses."""
 
-    mode: Literal["emulate", "passthrough"] = attribute(required=True)
+    mode: Literal["emulate", "passthrough"] = required(attribute())
     bits: int | None = attribute(dt.UINT)
     limit: int | None = attribute(dt.UINT)
 
@@ -89,15 +101,15 @@ class HostCpuModes(Element):
 class PageSize(Element):
     """A size of page that the CPU can map."""
 
-    unit: str = attribute(dt.UNIT, required=True)
-    size: int = attribute(dt.UINT, required=True)
+    unit: str = required(attribute(dt.UNIT))
+    size: int = required(attribute(dt.UINT))
 
 
 @element("cpu")
 class HostCpu(Element):
     """The host's CPU. Without a ``model`` nobody has worked out what it is called."""
 
-    arch: str = value(ARCHITECTURE, required=True)
+    arch: str = required(value(ARCHITECTURE))
     model: str | None = value(dt.STRING)
     vendor: str | None = value(dt.STRING)
     microcode: Microcode | None = child()
@@ -160,7 +172,7 @@ class CellPages(Element):
     """How many pages of one size a cell has."""
 
     unit: str = attribute(dt.UNIT, default="KiB")
-    size: int = attribute(dt.UINT, required=True)
+    size: int = required(attribute(dt.UINT))
     count: int = text(dt.UINT)
 
 
@@ -168,8 +180,8 @@ class CellPages(Element):
 class Sibling(Element):
     """The relative cost of reaching the memory of cell ``id``; 10 is local."""
 
-    id: int = attribute(dt.UINT, required=True)
-    value: int = attribute(dt.UINT, required=True)
+    id: int = required(attribute(dt.UINT))
+    value: int = required(attribute(dt.UINT))
 
 
 @element("distances")
@@ -183,34 +195,34 @@ class Distances(Element):
 class SideCacheSize(Element):
     """The size of a memory-side cache."""
 
-    value: int = attribute(dt.UINT, required=True)
-    unit: str = attribute(dt.UNIT, required=True)
+    value: int = required(attribute(dt.UINT))
+    unit: str = required(attribute(dt.UNIT))
 
 
 @element("line")
 class SideCacheLine(Element):
     """The size of a memory-side cache's line."""
 
-    value: int = attribute(dt.UINT, required=True)
-    unit: str = attribute(dt.UNIT, required=True)
+    value: int = required(attribute(dt.UINT))
+    unit: str = required(attribute(dt.UNIT))
 
 
 @element("cache")
 class SideCache(Element):
     """A cache between the CPUs and a cell's memory."""
 
-    level: int = attribute(dt.UINT, required=True)
-    associativity: Literal["none", "direct", "full"] = attribute(required=True)
-    policy: Literal["none", "writeback", "writethrough"] = attribute(required=True)
-    size: SideCacheSize = child(required=True)
-    line_size: SideCacheLine = child(required=True)
+    level: int = required(attribute(dt.UINT))
+    associativity: Literal["none", "direct", "full"] = required(attribute())
+    policy: Literal["none", "writeback", "writethrough"] = required(attribute())
+    size: SideCacheSize = required(child())
+    line_size: SideCacheLine = required(child())
 
 
 @element("cpu", rules=(Together("socket_id", "core_id", "siblings"),))
 class CellCpu(Element):
     """A CPU of a cell; what follows ``id`` is unknown while it is offline. ``siblings`` are threads of its core."""
 
-    id: int = attribute(dt.UINT, required=True)
+    id: int = required(attribute(dt.UINT))
     socket_id: int | None = attribute(dt.UINT)
     die_id: int | None = attribute(dt.UINT)
     cluster_id: int | None = attribute(dt.UINT)
@@ -222,7 +234,7 @@ class CellCpu(Element):
 class CellCpus(Element):
     """The CPUs of a cell."""
 
-    num: int = attribute(dt.UINT, required=True)
+    num: int = required(attribute(dt.UINT))
     cpus: list[CellCpu] = children("cpu")
 
 
@@ -230,7 +242,7 @@ class CellCpus(Element):
 class HostCell(Element):
     """A NUMA cell of the host."""
 
-    id: int = attribute(dt.UINT, required=True)
+    id: int = required(attribute(dt.UINT))
     memory: CellMemory | None = child()
     pages: list[CellPages] = children("pages")
     distances: Distances | None = child()
@@ -242,7 +254,7 @@ class HostCell(Element):
 class HostCells(Element):
     """The NUMA cells of the host."""
 
-    num: int = attribute(dt.UINT, required=True)
+    num: int = required(attribute(dt.UINT))
     cells: list[HostCell] = children("cell")
 
 
@@ -250,23 +262,23 @@ class HostCells(Element):
 class Latency(Element):
     """Nanoseconds that CPUs of cell ``initiator`` wait for memory of cell ``target``."""
 
-    initiator: int = attribute(dt.UINT, required=True)
-    target: int = attribute(dt.UINT, required=True)
+    initiator: int = required(attribute(dt.UINT))
+    target: int = required(attribute(dt.UINT))
     cache: int | None = attribute(dt.UINT)
-    type: Access = attribute(required=True)
-    value: int = attribute(dt.UINT, required=True)
+    type: Access = required(attribute())
+    value: int = required(attribute(dt.UINT))
 
 
 @element("bandwidth")
 class Bandwidth(Element):
     """How much CPUs of cell ``initiator`` move to or from memory of cell ``target`` in a second."""
 
-    initiator: int = attribute(dt.UINT, required=True)
-    target: int = attribute(dt.UINT, required=True)
+    initiator: int = required(attribute(dt.UINT))
+    target: int = required(attribute(dt.UINT))
     cache: int | None = attribute(dt.UINT)
-    type: Access = attribute(required=True)
-    value: int = attribute(dt.UINT, required=True)
-    unit: str = attribute(dt.UNIT, required=True)
+    type: Access = required(attribute())
+    value: int = required(attribute(dt.UINT))
+    unit: str = required(attribute(dt.UNIT))
 
 
 @element("interconnects")
@@ -281,7 +293,7 @@ class Interconnects(Element):
 class HostTopology(Element):
     """The NUMA cells and the ways between them."""
 
-    cells: HostCells = child(required=True)
+    cells: HostCells = required(child())
     interconnects: Interconnects | None = child()
 
 
@@ -292,30 +304,30 @@ class HostTopology(Element):
 class MonitorFeature(Element):
     """Something that can be measured."""
 
-    name: str = attribute(dt.NAME, required=True)
+    name: str = required(attribute(dt.NAME))
 
 
 @element("control")
 class CacheControl(Element):
     """A cache bank can be divided: in steps of ``granularity``, ``min`` at least, among ``max_allocs`` groups."""
 
-    granularity: int = attribute(dt.UINT, required=True)
+    granularity: int = required(attribute(dt.UINT))
     min: int | None = attribute(dt.UINT)
-    unit: str = attribute(dt.UNIT, required=True)
-    type: CacheKind = attribute(required=True)
-    max_allocs: int = attribute(dt.UINT, name="maxAllocs", required=True)
+    unit: str = required(attribute(dt.UNIT))
+    type: CacheKind = required(attribute())
+    max_allocs: int = required(attribute(dt.UINT, name="maxAllocs"))
 
 
 @element("bank")
 class Bank(Element):
     """A cache and the CPUs that share it."""
 
-    id: int = attribute(dt.UINT, required=True)
-    level: int = attribute(dt.UINT, required=True)
-    type: CacheKind = attribute(required=True)
-    size: int = attribute(dt.UINT, required=True)
-    unit: str = attribute(dt.UNIT, required=True)
-    cpus: str = attribute(dt.CPUSET, required=True)
+    id: int = required(attribute(dt.UINT))
+    level: int = required(attribute(dt.UINT))
+    type: CacheKind = required(attribute())
+    size: int = required(attribute(dt.UINT))
+    unit: str = required(attribute(dt.UNIT))
+    cpus: str = required(attribute(dt.CPUSET))
     controls: list[CacheControl] = children("control")
 
 
@@ -323,9 +335,9 @@ class Bank(Element):
 class CacheMonitor(Element):
     """What can be measured of the caches."""
 
-    level: int = attribute(dt.UINT, required=True)
+    level: int = required(attribute(dt.UINT))
     reuse_threshold: int | None = attribute(dt.UINT, name="reuseThreshold")
-    max_monitors: int = attribute(dt.UINT, name="maxMonitors", required=True)
+    max_monitors: int = required(attribute(dt.UINT, name="maxMonitors"))
     features: list[MonitorFeature] = children("feature")
 
 
@@ -341,17 +353,17 @@ class HostCache(Element):
 class BandwidthControl(Element):
     """Memory bandwidth can be limited: in steps of ``granularity`` per cent, down to ``min``."""
 
-    granularity: int = attribute(dt.UINT, required=True)
+    granularity: int = required(attribute(dt.UINT))
     min: int | None = attribute(dt.UINT)
-    max_allocs: int = attribute(dt.UINT, name="maxAllocs", required=True)
+    max_allocs: int = required(attribute(dt.UINT, name="maxAllocs"))
 
 
 @element("node")
 class BandwidthNode(Element):
     """CPUs whose way to memory is limited together."""
 
-    id: int = attribute(dt.UINT, required=True)
-    cpus: str = attribute(dt.CPUSET, required=True)
+    id: int = required(attribute(dt.UINT))
+    cpus: str = required(attribute(dt.CPUSET))
     controls: list[BandwidthControl] = children("control")
 
 
@@ -359,7 +371,7 @@ class BandwidthNode(Element):
 class BandwidthMonitor(Element):
     """What can be measured of the traffic to memory."""
 
-    max_monitors: int = attribute(dt.UINT, name="maxMonitors", required=True)
+    max_monitors: int = required(attribute(dt.UINT, name="maxMonitors"))
     features: list[MonitorFeature] = children("feature")
 
 
@@ -378,7 +390,7 @@ class MemoryBandwidth(Element):
 class BaseLabel(Element):
     """The label that a guest of a type gets by default."""
 
-    type: str = attribute(dt.STRING, required=True)
+    type: str = required(attribute(dt.STRING))
     label: str = text(dt.STRING)
 
 
@@ -386,8 +398,8 @@ class BaseLabel(Element):
 class SecurityModel(Element):
     """A way in which guests are kept apart."""
 
-    model: str = value(dt.STRING, required=True)
-    doi: str = value(dt.STRING, required=True)
+    model: str = required(value(dt.STRING))
+    doi: str = required(value(dt.STRING))
     base_labels: list[BaseLabel] = children("baselabel")
 
 
@@ -396,7 +408,7 @@ class HostCapabilities(Element):
     """The host."""
 
     uuid: str | None = value(dt.UUID)
-    cpu: HostCpu = child(required=True)
+    cpu: HostCpu = required(child())
     power_management: HostPower | None = child()
     iommu: Iommu | None = child()
     migration_features: MigrationFeatures | None = child()
@@ -424,7 +436,7 @@ class Machine(Element):
 class GuestDomain(Element):
     """A type of domain that runs such guests, with what is particular to it."""
 
-    type: DomainType | str = attribute(DOMAIN_TYPE, required=True)
+    type: DomainType | str = required(attribute(DOMAIN_TYPE))
     emulator: str | None = value(dt.ABSPATH)
     machines: list[Machine] = children("machine")
 
@@ -433,8 +445,8 @@ class GuestDomain(Element):
 class GuestArchitecture(Element):
     """An architecture of guests."""
 
-    name: str = attribute(ARCHITECTURE, required=True)
-    wordsize: Literal["31", "32", "64"] = value(required=True)
+    name: str = required(attribute(ARCHITECTURE))
+    wordsize: Literal["31", "32", "64"] = required(value())
     emulator: str | None = value(dt.ABSPATH)
     loader: str | None = value(dt.ABSPATH)
     machines: list[Machine] = children("machine")
@@ -445,32 +457,32 @@ class GuestArchitecture(Element):
 class AcpiFeature(Element):
     """ACPI: whether guests have it unless told otherwise, and whether that can be changed."""
 
-    default: bool = attribute(dt.ONOFF, required=True)
-    toggle: bool = attribute(dt.BOOL, required=True)
+    default: bool = required(attribute(dt.ONOFF))
+    toggle: bool = required(attribute(dt.BOOL))
 
 
 @element("apic")
 class ApicFeature(Element):
     """The APIC: whether guests have it unless told otherwise, and whether that can be changed."""
 
-    default: bool = attribute(dt.ONOFF, required=True)
-    toggle: bool = attribute(dt.BOOL, required=True)
+    default: bool = required(attribute(dt.ONOFF))
+    toggle: bool = required(attribute(dt.BOOL))
 
 
 @element("disksnapshot")
 class DiskSnapshotFeature(Element):
     """Snapshots of disks: whether they are possible, and whether that can be changed."""
 
-    default: bool = attribute(dt.ONOFF, required=True)
-    toggle: bool = attribute(dt.BOOL, required=True)
+    default: bool = required(attribute(dt.ONOFF))
+    toggle: bool = required(attribute(dt.BOOL))
 
 
 @element("hap")
 class HapFeature(Element):
     """Hardware assisted paging: whether guests have it unless told otherwise, and whether that can be changed."""
 
-    default: bool = attribute(dt.ONOFF, required=True)
-    toggle: bool = attribute(dt.BOOL, required=True)
+    default: bool = required(attribute(dt.ONOFF))
+    toggle: bool = required(attribute(dt.BOOL))
 
 
 @element("features")
@@ -493,8 +505,8 @@ class GuestFeatures(Element):
 class Guest(Element):
     """A kind of guest that can run here."""
 
-    os_type: Literal["hvm", "xen", "xenpvh", "linux", "exe", "uml"] = value(required=True)
-    arch: GuestArchitecture = child(required=True)
+    os_type: Literal["hvm", "xen", "xenpvh", "linux", "exe", "uml"] = required(value())
+    arch: GuestArchitecture = required(child())
     features: GuestFeatures | None = child()
 
 
@@ -502,5 +514,5 @@ class Guest(Element):
 class Capabilities(Element):
     """A host and the guests it can run."""
 
-    host: HostCapabilities = child(required=True)
+    host: HostCapabilities = required(child())
     guests: list[Guest] = children("guest")

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, children, element, value
+from polyvisor.documents import Element, attribute, child, children, element, required, value
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.contradictions import Contradiction, refuse
 from polyvisor.model.recorded import DISK_NAME, MOMENT, DomainRecord, RecordedDomain
@@ -22,14 +22,14 @@ NAME = dt.Datatype(
 class ParentCheckpoint(Element):
     """The checkpoint before."""
 
-    name: str = value(NAME, required=True)
+    name: str = required(value(NAME))
 
 
 @element("disk")
 class CheckpointDisk(Element):
     """One disk: whether it records, and in which bitmap. ``size`` is what has been written since, in bytes."""
 
-    name: str = attribute(DISK_NAME, required=True)
+    name: str = required(attribute(DISK_NAME))
     checkpoint: Literal["no", "bitmap"] | None = attribute()
     bitmap: str | None = attribute(dt.STRING)
     size: int | None = attribute(dt.UINT64, volatile=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, children, element, value
+from polyvisor.documents import Element, attribute, child, children, element, required, value
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.capabilities import ARCHITECTURE, Counter, CpuSignature, Microcode, PageSize
 from polyvisor.model.domain.cpu import (
@@ -57,28 +57,28 @@ class CpuDescriptions(Element):
 class CpuidLeaf(Element):
     """What the CPUID instruction returns for a leaf (``eax_in``) and subleaf (``ecx_in``)."""
 
-    eax_in: int = attribute(REGISTER, required=True)
+    eax_in: int = required(attribute(REGISTER))
     ecx_in: int | None = attribute(SUBLEAF)
-    eax: int = attribute(REGISTER, required=True)
-    ebx: int = attribute(REGISTER, required=True)
-    ecx: int = attribute(REGISTER, required=True)
-    edx: int = attribute(REGISTER, required=True)
+    eax: int = required(attribute(REGISTER))
+    ebx: int = required(attribute(REGISTER))
+    ecx: int = required(attribute(REGISTER))
+    edx: int = required(attribute(REGISTER))
 
 
 @element("msr")
 class ModelSpecificRegister(Element):
     """The value of a model-specific register: ``edx`` is its upper half, ``eax`` its lower."""
 
-    index: int = attribute(MSR_INDEX, required=True)
-    eax: int = attribute(REGISTER, required=True)
-    edx: int = attribute(REGISTER, required=True)
+    index: int = required(attribute(MSR_INDEX))
+    eax: int = required(attribute(REGISTER))
+    edx: int = required(attribute(REGISTER))
 
 
 @element("cpudata")
 class CpuData(Element):
     """What the CPU itself says, before anybody gave it a model's name."""
 
-    arch: Literal["x86"] = attribute(required=True)
+    arch: Literal["x86"] = required(attribute())
     leaves: list[CpuidLeaf] = children("cpuid")
     registers: list[ModelSpecificRegister] = children("msr")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeVar
 
-from polyvisor.documents import Element, attribute, child, children, element, text, value, values, variant
+from polyvisor.documents import Element, attribute, child, children, element, required, text, value, values, variant
 from polyvisor.documents import datatypes as dt
 
 Usable = Literal["yes", "no", "unknown"]
@@ -16,7 +16,7 @@ Policy = Literal["force", "require", "optional", "disable", "forbid"]
 class Choices(Element):
     """The values that an attribute or element of the domain document may have here; none means not yet known."""
 
-    name: str = attribute(dt.STRING, required=True)
+    name: str = required(attribute(dt.STRING))
     values: list[str] = values(dt.STRING, tag="value")
 
 
@@ -27,7 +27,7 @@ Self = TypeVar("Self", bound="Feature")
 class Feature(Element):
     """Something that is supported or not. ``choices`` say in which forms."""
 
-    supported: bool = attribute(dt.BOOL, required=True)
+    supported: bool = required(attribute(dt.BOOL))
     choices: list[Choices] = children("enum")
 
     @classmethod
@@ -72,15 +72,15 @@ class MemoryBackingFeature(Feature):
 class PolicyFeature(Element):
     """A CPU feature, and what host-model makes of it."""
 
-    policy: Policy = attribute(required=True)
-    name: str = attribute(dt.NAME, required=True)
+    policy: Policy = required(attribute())
+    name: str = required(attribute(dt.NAME))
 
 
 @element("feature")
 class MissingFeature(Element):
     """A CPU feature that the host lacks."""
 
-    name: str = attribute(dt.NAME, required=True)
+    name: str = required(attribute(dt.NAME))
 
 
 @element("model")
@@ -95,7 +95,7 @@ class HostModelName(Element):
 class AddressBits(Element):
     """The width of physical addresses that guests get."""
 
-    mode: Literal["emulate", "passthrough"] = attribute(required=True)
+    mode: Literal["emulate", "passthrough"] = required(attribute())
     bits: int | None = attribute(dt.UINT)
     limit: int | None = attribute(dt.UINT)
 
@@ -104,9 +104,9 @@ class AddressBits(Element):
 class NamedModel(Element):
     """A CPU model by name, and whether this host can provide it. ``canonical`` is what an alias stands for."""
 
-    usable: Usable = attribute(required=True)
+    usable: Usable = required(attribute())
     deprecated: bool | None = attribute(dt.BOOL)
-    vendor: str = attribute(dt.STRING, required=True)
+    vendor: str = required(attribute(dt.STRING))
     canonical: str | None = attribute(dt.STRING)
     name: str = text(dt.STRING)
 
@@ -115,7 +115,7 @@ class NamedModel(Element):
 class Blockers(Element):
     """The features that keep a model from being usable."""
 
-    model: str = attribute(dt.STRING, required=True)
+    model: str = required(attribute(dt.STRING))
     features: list[MissingFeature] = children("feature")
 
 
@@ -124,7 +124,7 @@ class CpuModeFeature(Element):
     """A way to choose the guest's CPU."""
 
     name: Literal["host-passthrough", "maximum", "host-model", "custom"] = attribute(required=True)
-    supported: bool = attribute(dt.BOOL, required=True)
+    supported: bool = required(attribute(dt.BOOL))
 
 
 @variant("host-passthrough")
@@ -260,7 +260,7 @@ class DeviceFeatures(Element):
 class IothreadsFeature(Element):
     """Threads of their own for disks."""
 
-    supported: bool = attribute(dt.BOOL, required=True)
+    supported: bool = required(attribute(dt.BOOL))
 
 
 @element("gic")
@@ -272,63 +272,63 @@ class GicFeature(Feature):
 class VmcoreinfoFeature(Element):
     """The guest kernel's dump information."""
 
-    supported: bool = attribute(dt.BOOL, required=True)
+    supported: bool = required(attribute(dt.BOOL))
 
 
 @element("genid")
 class GenidFeature(Element):
     """Generation identifiers."""
 
-    supported: bool = attribute(dt.BOOL, required=True)
+    supported: bool = required(attribute(dt.BOOL))
 
 
 @element("backingStoreInput")
 class BackingStoreInputFeature(Element):
     """Backing chains as the document gives them."""
 
-    supported: bool = attribute(dt.BOOL, required=True)
+    supported: bool = required(attribute(dt.BOOL))
 
 
 @element("backup")
 class BackupFeature(Element):
     """Incremental backup."""
 
-    supported: bool = attribute(dt.BOOL, required=True)
+    supported: bool = required(attribute(dt.BOOL))
 
 
 @element("async-teardown")
 class AsyncTeardownFeature(Element):
     """Guest memory freed in the background."""
 
-    supported: bool = attribute(dt.BOOL, required=True)
+    supported: bool = required(attribute(dt.BOOL))
 
 
 @element("s390-pv")
 class ProtectedVirtualizationFeature(Element):
     """Protected virtualization of S/390."""
 
-    supported: bool = attribute(dt.BOOL, required=True)
+    supported: bool = required(attribute(dt.BOOL))
 
 
 @element("ps2")
 class Ps2Feature(Element):
     """The PS/2 controller."""
 
-    supported: bool = attribute(dt.BOOL, required=True)
+    supported: bool = required(attribute(dt.BOOL))
 
 
 @element("tdx")
 class TdxFeature(Element):
     """Intel's trust domains."""
 
-    supported: bool = attribute(dt.BOOL, required=True)
+    supported: bool = required(attribute(dt.BOOL))
 
 
 @element("sev")
 class SevFeature(Element):
     """AMD's secure encrypted virtualization."""
 
-    supported: bool = attribute(dt.BOOL, required=True)
+    supported: bool = required(attribute(dt.BOOL))
     cbitpos: int | None = value(dt.UINT)
     reduced_phys_bits: int | None = value(dt.UINT, tag="reducedPhysBits")
     max_guests: int | None = value(dt.UINT, tag="maxGuests")
@@ -340,7 +340,7 @@ class SevFeature(Element):
 class SectionSize(Element):
     """All the enclave memory there is."""
 
-    unit: str = attribute(dt.UNIT, required=True)
+    unit: str = required(attribute(dt.UNIT))
     size: int = text(dt.UINT)
 
 
@@ -348,9 +348,9 @@ class SectionSize(Element):
 class Section(Element):
     """Enclave memory of one cell."""
 
-    node: int = attribute(dt.UINT, required=True)
-    size: int = attribute(dt.UINT, required=True)
-    unit: str = attribute(dt.UNIT, required=True)
+    node: int = required(attribute(dt.UINT))
+    size: int = required(attribute(dt.UINT))
+    unit: str = required(attribute(dt.UNIT))
 
 
 @element("sections")
@@ -364,7 +364,7 @@ class Sections(Element):
 class SgxFeature(Element):
     """Intel's enclaves."""
 
-    supported: bool = attribute(dt.BOOL, required=True)
+    supported: bool = required(attribute(dt.BOOL))
     flc: bool | None = value(dt.BOOL)
     sgx1: bool | None = value(dt.BOOL)
     sgx2: bool | None = value(dt.BOOL)
@@ -418,7 +418,7 @@ class HypervisorFeatures(Element):
 class VcpuLimit(Element):
     """The most virtual CPUs a guest may have."""
 
-    max: int = attribute(dt.UINT, required=True)
+    max: int = required(attribute(dt.UINT))
 
 
 @element("domainCapabilities", kind="domaincaps")
@@ -426,9 +426,9 @@ class DomainCapabilities(Element):
     """What one emulator offers."""
 
     path: str | None = value(dt.ABSPATH)
-    domain: str = value(dt.STRING, required=True)
+    domain: str = required(value(dt.STRING))
     machine: str | None = value(dt.STRING)
-    arch: str = value(dt.STRING, required=True)
+    arch: str = required(value(dt.STRING))
     vcpu: VcpuLimit | None = child()
     iothreads: IothreadsFeature | None = child()
     os: OsFeature | None = child()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Literal
 
-from polyvisor.documents import Element, OneOf, attribute, child, children, element, flag, variant
+from polyvisor.documents import Element, OneOf, attribute, child, children, element, flag, required, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.addressing import DEVICE_NAME, IPV4, IPV6
 from polyvisor.model.contradictions import Contradiction, refuse, repeated
@@ -40,14 +40,14 @@ class LinkState(StrEnum):
 class InterfaceStart(Element):
     """When the interface is brought up."""
 
-    mode: Literal["onboot", "none", "hotplug"] = attribute(required=True)
+    mode: Literal["onboot", "none", "hotplug"] = required(attribute())
 
 
 @element("mac")
 class InterfaceMac(Element):
     """The hardware address."""
 
-    address: str = attribute(dt.MAC, required=True)
+    address: str = required(attribute(dt.MAC))
 
 
 @element("link")
@@ -62,7 +62,7 @@ class InterfaceLink(Element):
 class InterfaceMtu(Element):
     """The greatest packet, in bytes."""
 
-    size: int = attribute(dt.UINT32, required=True)
+    size: int = required(attribute(dt.UINT32))
 
 
 # -- addresses ----------------------------------------------------------------------------------------------------
@@ -79,7 +79,7 @@ class DhcpClient(Element):
 class Ipv4Address(Element):
     """An address and the length of its network part."""
 
-    address: str = attribute(IPV4, required=True)
+    address: str = required(attribute(IPV4))
     prefix: int | None = attribute(dt.number("prefix length", 0, 32))
 
 
@@ -87,7 +87,7 @@ class Ipv4Address(Element):
 class Ipv6Address(Element):
     """An address and the length of its network part."""
 
-    address: str = attribute(IPV6, required=True)
+    address: str = required(attribute(IPV6))
     prefix: int | None = attribute(dt.number("prefix length", 0, 128))
 
 
@@ -95,14 +95,14 @@ class Ipv6Address(Element):
 class Ipv4Gateway(Element):
     """The way to everywhere else."""
 
-    gateway: str = attribute(IPV4, required=True)
+    gateway: str = required(attribute(IPV4))
 
 
 @element("route")
 class Ipv6Gateway(Element):
     """The way to everywhere else."""
 
-    gateway: str = attribute(IPV6, required=True)
+    gateway: str = required(attribute(IPV6))
 
 
 @element("protocol", by="family")
@@ -138,8 +138,8 @@ class Ipv6Protocol(Protocol):
 class EthernetPart(Element):
     """An Ethernet card as part of a bond or bridge."""
 
-    type: Literal["ethernet"] = attribute(required=True)
-    name: str = attribute(DEVICE_NAME, required=True)
+    type: Literal["ethernet"] = required(attribute())
+    name: str = required(attribute(DEVICE_NAME))
     mac: InterfaceMac | None = child()
     link: InterfaceLink | None = child()
 
@@ -148,7 +148,7 @@ class EthernetPart(Element):
 class MiiMonitor(Element):
     """Watch the carrier: every ``freq`` ms, believing a change after ``updelay`` or ``downdelay`` ms."""
 
-    freq: int = attribute(dt.UINT, required=True)
+    freq: int = required(attribute(dt.UINT))
     downdelay: int | None = attribute(dt.UINT)
     updelay: int | None = attribute(dt.UINT)
     carrier: Literal["ioctl", "netif"] | None = attribute()
@@ -158,8 +158,8 @@ class MiiMonitor(Element):
 class ArpMonitor(Element):
     """Ask for the address ``target`` every ``interval`` ms; ``validate`` says on which members answers count."""
 
-    interval: int = attribute(dt.UINT, required=True)
-    target: str = attribute(IPV4, required=True)
+    interval: int = required(attribute(dt.UINT))
+    target: str = required(attribute(IPV4))
     validate: Literal["none", "active", "backup", "all"] | None = attribute()
 
 
@@ -189,15 +189,15 @@ class Bond(Element):
 class VlanBase(Element):
     """The interface that a VLAN's frames travel on."""
 
-    name: str = attribute(DEVICE_NAME, required=True)
+    name: str = required(attribute(DEVICE_NAME))
 
 
 @element("vlan")
 class VlanDefinition(Element):
     """A VLAN of another interface."""
 
-    id: int = attribute(VLAN_ID, name="tag", required=True)
-    interface: VlanBase = child(required=True)
+    id: int = required(attribute(VLAN_ID, name="tag"))
+    interface: VlanBase = required(child())
 
 
 @element("interface", by="type")
@@ -205,7 +205,7 @@ class BridgePart(Element):
     """A member of a bridge."""
 
     type: HostInterfaceType = attribute(required=True)
-    name: str = attribute(DEVICE_NAME, required=True)
+    name: str = required(attribute(DEVICE_NAME))
 
 
 @variant("ethernet")
@@ -221,7 +221,7 @@ class BridgedBond(BridgePart):
     """A bond in a bridge."""
 
     link: InterfaceLink | None = child()
-    bond: Bond = child(required=True)
+    bond: Bond = required(child())
 
 
 @variant("vlan")
@@ -229,7 +229,7 @@ class BridgedVlan(BridgePart):
     """A VLAN in a bridge."""
 
     link: InterfaceLink | None = child()
-    vlan: VlanDefinition = child(required=True)
+    vlan: VlanDefinition = required(child())
 
 
 @element("bridge")
@@ -248,8 +248,8 @@ class BridgeDefinition(Element):
 class HostInterface(Element):
     """An interface of the host; ``bond``, ``bridge`` and ``vlan`` say what one of that type is made of."""
 
-    type: HostInterfaceType = attribute(required=True)
-    name: str = attribute(DEVICE_NAME, required=True)
+    type: HostInterfaceType = required(attribute())
+    name: str = required(attribute(DEVICE_NAME))
     start: InterfaceStart | None = child()
     mac: InterfaceMac | None = child(when={"type": HostInterfaceType.ETHERNET})
     mtu: InterfaceMtu | None = child()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, element, value, variant
+from polyvisor.documents import Element, attribute, child, element, required, value, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.addressing import DEVICE_NAME, UNICAST_MAC
 from polyvisor.model.contradictions import Contradiction, refuse
@@ -26,22 +26,22 @@ from polyvisor.model.switching import (
 class PortOwner(Element):
     """The guest that the port belongs to."""
 
-    name: str = value(dt.NONEMPTY, required=True)
-    uuid: str = value(dt.UUID, required=True)
+    name: str = required(value(dt.NONEMPTY))
+    uuid: str = required(value(dt.UUID))
 
 
 @element("mac")
 class PortMac(Element):
     """The hardware address that the guest has at the port."""
 
-    address: str = attribute(UNICAST_MAC, required=True)
+    address: str = required(attribute(UNICAST_MAC))
 
 
 @element("rxfilters")
 class ReceiveFilters(Element):
     """Whether the host follows the guest in which packets it wants to receive."""
 
-    trust_guest: bool = attribute(dt.BOOL, name="trustGuest", required=True)
+    trust_guest: bool = required(attribute(dt.BOOL, name="trustGuest"))
 
 
 @element("port")
@@ -68,7 +68,7 @@ class Plug(Element):
 
 
 class _BridgePlug(Plug):
-    bridge: str = attribute(DEVICE_NAME, required=True)
+    bridge: str = required(attribute(DEVICE_NAME))
     mac_table_manager: MacTableManager | None = attribute(name="macTableManager")
 
 
@@ -86,15 +86,15 @@ class BridgePlug(_BridgePlug):
 class DirectPlug(Plug):
     """A macvtap device on an interface of the host."""
 
-    dev: str = attribute(DEVICE_NAME, required=True)
-    mode: Literal["vepa", "private", "bridge", "passthrough"] = attribute(required=True)
+    dev: str = required(attribute(DEVICE_NAME))
+    mode: Literal["vepa", "private", "bridge", "passthrough"] = required(attribute())
 
 
 @element("driver")
 class PlugDriver(Element):
     """The driver that hands the function to the guest."""
 
-    name: Literal["kvm", "vfio", "xen"] = attribute(required=True)
+    name: Literal["kvm", "vfio", "xen"] = required(attribute())
 
 
 @variant("hostdev-pci")
@@ -103,17 +103,17 @@ class HostdevPlug(Plug):
 
     managed: bool | None = attribute(dt.BOOL)
     driver: PlugDriver | None = child()
-    address: PciFunction = child(required=True)
+    address: PciFunction = required(child())
 
 
 @element("networkport", kind="networkport")
 class NetworkPort(Element):
     """A port of a network. Without ``plug`` the network has yet to choose one."""
 
-    uuid: str = value(dt.UUID, required=True)
-    owner: PortOwner = child(required=True)
+    uuid: str = required(value(dt.UUID))
+    owner: PortOwner = required(child())
     group: str | None = value(DEVICE_NAME, doc="The port group of the network.")
-    mac: PortMac = child(required=True)
+    mac: PortMac = required(child())
     virtualport: VirtualPort | None = child()
     bandwidth: PortBandwidth | None = child()
     vlan: Vlan | None = child()

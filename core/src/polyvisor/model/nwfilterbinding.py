@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from polyvisor.documents import Element, attribute, child, element, value
+from polyvisor.documents import Element, attribute, child, element, required, value
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.nwfilter import FilterReference
 
@@ -11,40 +11,40 @@ from polyvisor.model.nwfilter import FilterReference
 class BindingOwner(Element):
     """The guest that the port belongs to."""
 
-    name: str = value(dt.NONEMPTY, required=True)
-    uuid: str = value(dt.UUID, required=True)
+    name: str = required(value(dt.NONEMPTY))
+    uuid: str = required(value(dt.UUID))
 
 
 @element("portdev")
 class PortDevice(Element):
     """The host's end of the guest's interface: ``vnet0``."""
 
-    name: str = attribute(dt.NONEMPTY, required=True)
+    name: str = required(attribute(dt.NONEMPTY))
 
 
 @element("linkdev")
 class LinkDevice(Element):
     """The device of the host that a macvtap port is stacked on."""
 
-    name: str = attribute(dt.NONEMPTY, required=True)
+    name: str = required(attribute(dt.NONEMPTY))
 
 
 @element("mac")
 class BindingMac(Element):
     """The hardware address that the guest has at the port."""
 
-    address: str = attribute(dt.MAC, required=True)
+    address: str = required(attribute(dt.MAC))
 
 
 @element("filterbinding", kind="nwfilterbinding")
 class FilterBinding(Element):
     """A filter bound to a port."""
 
-    owner: BindingOwner = child(required=True)
-    portdev: PortDevice = child(required=True)
+    owner: BindingOwner = required(child())
+    portdev: PortDevice = required(child())
     linkdev: LinkDevice | None = child()
-    mac: BindingMac = child(required=True)
-    filterref: FilterReference = child(required=True)
+    mac: BindingMac = required(child())
+    filterref: FilterReference = required(child())
 
 
 def complete(binding: FilterBinding) -> FilterBinding:

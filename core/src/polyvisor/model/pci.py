@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, element
+from polyvisor.documents import Element, attribute, element, required
 from polyvisor.documents import datatypes as dt
 
 DOMAIN = dt.hexadecimal(8, width=4)
@@ -36,4 +36,4 @@ class PciFunction(Element):
 class TypedPciFunction(PciFunction):
     """A PCI function, said to be one."""
 
-    type: Literal["pci"] = attribute(required=True)
+    type: Literal["pci"] = required(attribute())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from polyvisor.documents import Element, attribute, element, value, variant
+from polyvisor.documents import Element, attribute, element, required, value, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain import Domain, DomainType
 from polyvisor.model.domaintype import DOMAIN_TYPE
@@ -23,7 +23,7 @@ DISK_NAME = dt.Datatype(
 class Parent(Element):
     """The one that this one was taken on top of."""
 
-    name: str = value(dt.STRING, required=True)
+    name: str = required(value(dt.STRING))
 
 
 @element("domain", by="type")
@@ -37,14 +37,14 @@ class RecordedDomain(Element):
 class DomainIdentity(RecordedDomain):
     """The domain by its UUID."""
 
-    uuid: str = value(dt.UUID, required=True)
+    uuid: str = required(value(dt.UUID))
 
 
 @variant(*DomainType)
 class DomainRecord(RecordedDomain, Domain):
     """The whole document of the domain."""
 
-    type: DomainType | str = attribute(DOMAIN_TYPE, required=True)
+    type: DomainType | str = required(attribute(DOMAIN_TYPE))
 
     @classmethod
     def of(cls, domain: Domain) -> Self:

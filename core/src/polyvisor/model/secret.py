@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 from enum import StrEnum
 
-from polyvisor.documents import Element, attribute, child, element, value, variant
+from polyvisor.documents import Element, attribute, child, element, required, value, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.contradictions import Contradiction, refuse
 
@@ -37,7 +37,7 @@ class SecretUsage(Element):
 class VolumeSecret(SecretUsage):
     """The key of an encrypted volume."""
 
-    volume: str = value(dt.ABSPATH, required=True)
+    volume: str = required(value(dt.ABSPATH))
 
     @property
     def identifier(self) -> str:
@@ -45,7 +45,7 @@ class VolumeSecret(SecretUsage):
 
 
 class _NamedSecret(SecretUsage):
-    name: str = value(dt.NONEMPTY, required=True)
+    name: str = required(value(dt.NONEMPTY))
 
     @property
     def identifier(self) -> str:
@@ -71,7 +71,7 @@ class VtpmSecret(_NamedSecret):
 class IscsiSecret(SecretUsage):
     """The CHAP password of an iSCSI target."""
 
-    target: str = value(dt.NONEMPTY, required=True)
+    target: str = required(value(dt.NONEMPTY))
 
     @property
     def identifier(self) -> str:

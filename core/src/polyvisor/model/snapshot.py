@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Literal
 
-from polyvisor.documents import Element, Verbatim, attribute, child, children, element, raw, value, variant
+from polyvisor.documents import Element, Verbatim, attribute, child, children, element, raw, required, value, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.contradictions import Contradiction, refuse, repeated
 from polyvisor.model.domain import Domain
@@ -57,7 +57,7 @@ class ContainedMemory(MemorySnapshot):
 class MemoryFile(MemorySnapshot):
     """The memory is kept in a file."""
 
-    file: str = attribute(dt.ABSPATH, required=True)
+    file: str = required(attribute(dt.ABSPATH))
 
 
 @element("driver")
@@ -90,8 +90,8 @@ class OverlayDevice(Element):
 class OverlayVolume(Element):
     """A new image behind a network protocol."""
 
-    protocol: NetworkProtocol = attribute(required=True)
-    name: str = attribute(dt.STRING, required=True)
+    protocol: NetworkProtocol = required(attribute())
+    name: str = required(attribute(dt.STRING))
     hosts: list[StorageHost] = children("host")
     snapshot: RbdSnapshot | None = child()
     config: RbdConfig | None = child()
@@ -102,7 +102,7 @@ class OverlayVolume(Element):
 class SnapshotDisk(Element):
     """One disk of the domain: whether its state is kept, and the new image that takes its changes from now on."""
 
-    name: str = attribute(DISK_NAME, required=True)
+    name: str = required(attribute(DISK_NAME))
     snapshot: SnapshotMode | None = attribute()
     type: Literal["file", "block", "network"] | None = attribute()
     driver: OverlayDriver | None = child()

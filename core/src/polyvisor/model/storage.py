@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from polyvisor.documents import Element, attribute, element, text, value
+from polyvisor.documents import Element, attribute, element, required, text, value
 from polyvisor.documents import datatypes as dt
 from polyvisor.units import Size, scaled
 
@@ -35,7 +35,7 @@ class Bytes(Element):
 
     default_unit: ClassVar[str] = "bytes"
 
-    value: int = text(dt.UINT64, required=True)
+    value: int = required(text(dt.UINT64))
     unit: str | None = attribute(dt.UNIT)
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple, get_args
 
-from polyvisor.documents import Element, attribute, child, children, element, values
+from polyvisor.documents import Element, attribute, child, children, element, required, values
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.storagepool import PoolType
 from polyvisor.model.storagepool.source import (
@@ -20,14 +20,14 @@ from polyvisor.model.storagepool.source import (
 class DefaultFormat(Element):
     """The format of what names none."""
 
-    type: str = attribute(dt.STRING, required=True)
+    type: str = required(attribute(dt.STRING))
 
 
 @element("enum")
 class FormatChoice(Element):
     """The formats there are: ``sourceFormatType`` of pools, ``targetFormatType`` of volumes."""
 
-    name: str = attribute(dt.NAME, required=True)
+    name: str = required(attribute(dt.NAME))
     formats: list[str] = values(dt.STRING, tag="value")
 
 
@@ -51,8 +51,8 @@ class VolumeOptions(Element):
 class PoolSupport(Element):
     """One kind of pool."""
 
-    type: PoolType = attribute(required=True)
-    supported: bool = attribute(dt.BOOL, required=True)
+    type: PoolType = required(attribute())
+    supported: bool = required(attribute(dt.BOOL))
     pool_options: PoolOptions | None = child()
     volume_options: VolumeOptions | None = child()
 

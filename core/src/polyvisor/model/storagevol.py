@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, children, element, flag, value
+from polyvisor.documents import Element, attribute, child, children, element, flag, required, value
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.contradictions import Contradiction, refuse
 from polyvisor.model.domain.devices.storage import EncryptionSecret
@@ -75,15 +75,15 @@ class ClusterSize(Bytes):
 class Extent(Element):
     """Where on the device it begins and ends, in bytes."""
 
-    start: int = attribute(dt.UINT64, required=True)
-    end: int = attribute(dt.UINT64, required=True)
+    start: int = required(attribute(dt.UINT64))
+    end: int = required(attribute(dt.UINT64))
 
 
 @element("device")
 class VolumeDevice(Element):
     """A device of the host on which parts of the volume are."""
 
-    path: str = attribute(dt.ABSPATH, required=True)
+    path: str = required(attribute(dt.ABSPATH))
     extents: list[Extent] = children("extent")
 
 
@@ -108,15 +108,15 @@ class Timestamps(Element):
 class VolumeFormatElement(Element):
     """What is in the volume."""
 
-    type: VolumeFormat = attribute(required=True)
+    type: VolumeFormat = required(attribute())
 
 
 @element("cipher")
 class Cipher(Element):
     """The cipher of an encrypted volume."""
 
-    name: str = attribute(dt.NAME, required=True)
-    size: int = attribute(dt.POSITIVE, required=True)
+    name: str = required(attribute(dt.NAME))
+    size: int = required(attribute(dt.POSITIVE))
     mode: str | None = attribute(dt.NAME)
     hash: str | None = attribute(dt.NAME)
 
@@ -125,7 +125,7 @@ class Cipher(Element):
 class InitialVectors(Element):
     """How initial vectors are made."""
 
-    name: str = attribute(dt.NAME, required=True)
+    name: str = required(attribute(dt.NAME))
     hash: str | None = attribute(dt.NAME)
 
 
@@ -133,7 +133,7 @@ class InitialVectors(Element):
 class VolumeEncryption(Element):
     """How the volume is encrypted, and the secret with the passphrase."""
 
-    format: Literal["default", "qcow", "luks", "luks2", "luks-any"] = attribute(required=True)
+    format: Literal["default", "qcow", "luks", "luks2", "luks-any"] = required(attribute())
     secrets: list[EncryptionSecret] = children("secret")
     cipher: Cipher | None = child()
     ivgen: InitialVectors | None = child()
@@ -166,7 +166,7 @@ class VolumeTarget(Element):
 class VolumeBackingStore(Element):
     """The image beneath a copy-on-write image."""
 
-    path: str = value(dt.STRING, required=True)
+    path: str = required(value(dt.STRING))
     format: VolumeFormatElement | None = child()
     permissions: Permissions | None = child()
     timestamps: Timestamps | None = child(volatile=True)
@@ -177,13 +177,13 @@ class StorageVolume(Element):
     """A piece of storage of a pool; ``key`` names it on this host for good."""
 
     type: VolumeType | None = attribute()
-    name: str = value(VOLUME_NAME, required=True)
+    name: str = required(value(VOLUME_NAME))
     key: str | None = value(dt.STRING)
     source: VolumeSource | None = child()
     capacity: Capacity | None = child()
     allocation: Allocation | None = child()
     physical: Physical | None = child(volatile=True)
-    target: VolumeTarget = child(required=True)
+    target: VolumeTarget = required(child())
     backing_store: VolumeBackingStore | None = child()
 
 

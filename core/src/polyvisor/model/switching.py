@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, children, element, variant
+from polyvisor.documents import Element, attribute, child, children, element, required, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.contradictions import Contradiction
 
@@ -74,7 +74,7 @@ class OpenVSwitchParameters(Element):
 class MidonetParameters(Element):
     """What MidoNet knows the port by."""
 
-    interfaceid: str = attribute(dt.UUID, required=True)
+    interfaceid: str = required(attribute(dt.UUID))
 
 
 @element("parameters")
@@ -121,7 +121,7 @@ class OpenVSwitchPort(VirtualPort):
 class MidonetPort(VirtualPort):
     """A port of a MidoNet network."""
 
-    parameters: MidonetParameters = child(required=True)
+    parameters: MidonetParameters = required(child())
 
 
 @variant(None)
@@ -155,7 +155,7 @@ def port_contradictions(port: VirtualPort | None) -> Iterator[Contradiction]:
 class VlanTag(Element):
     """A VLAN that guests belong to; ``native_mode`` marks the one that frames without a tag belong to."""
 
-    id: int = attribute(VLAN_ID, required=True)
+    id: int = required(attribute(VLAN_ID))
     native_mode: Literal["tagged", "untagged"] | None = attribute(name="nativeMode")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from polyvisor.documents import Element, attribute, children, element
+from polyvisor.documents import Element, attribute, children, element, required
 from polyvisor.documents import datatypes as dt
 
 NAMESPACE = "http://libvirt.org/schemas/domain/bhyve/1.0"
@@ -13,7 +13,7 @@ NAMESPACE = "http://libvirt.org/schemas/domain/bhyve/1.0"
 class Argument(Element):
     """One argument, as it stands."""
 
-    value: str = attribute(dt.STRING, required=True)
+    value: str = required(attribute(dt.STRING))
 
 
 @element("commandline", namespace=NAMESPACE, prefix="bhyve", extends="domain")

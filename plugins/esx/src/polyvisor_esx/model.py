@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from polyvisor.documents import Element, element, text
+from polyvisor.documents import Element, element, required, text
 from polyvisor.documents import datatypes as dt
 
 NAMESPACE = "http://libvirt.org/schemas/domain/vmware/1.0"
@@ -13,14 +13,14 @@ NAMESPACE = "http://libvirt.org/schemas/domain/vmware/1.0"
 class DatacenterPath(Element):
     """The path of the data centre in vCenter's inventory: ``folder/dc1``; ``ha-datacenter`` on a single host."""
 
-    path: str = text(dt.NONEMPTY, required=True)
+    path: str = required(text(dt.NONEMPTY))
 
 
 @element("moref", namespace=NAMESPACE, prefix="vmware", extends="domain")
 class ManagedObject(Element):
     """The managed object reference of the guest: ``vm-42`` on vCenter, a number on a single host."""
 
-    reference: str = text(dt.NONEMPTY, required=True)
+    reference: str = required(text(dt.NONEMPTY))
 
 
 CLASSES: tuple[type[Element], ...] = (DatacenterPath, ManagedObject)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, element
+from polyvisor.documents import Element, attribute, child, element, required
 from polyvisor.documents import datatypes as dt
 
 NAMESPACE = "http://libvirt.org/schemas/domain/lxc/1.0"
@@ -18,24 +18,24 @@ CONFINEMENT = "urn:polyvisor:lxc:1"
 class ShareNetwork(Element):
     """Whose network the container uses: a network namespace's by name, a container's or a process's."""
 
-    type: Literal["netns", "name", "pid"] = attribute(required=True)
-    value: str = attribute(dt.STRING, required=True)
+    type: Literal["netns", "name", "pid"] = required(attribute())
+    value: str = required(attribute(dt.STRING))
 
 
 @element("shareipc", namespace=NAMESPACE, prefix="lxc")
 class ShareIpc(Element):
     """Whose System V IPC and message queues the container uses: a container's or a process's."""
 
-    type: Literal["name", "pid"] = attribute(required=True)
-    value: str = attribute(dt.STRING, required=True)
+    type: Literal["name", "pid"] = required(attribute())
+    value: str = required(attribute(dt.STRING))
 
 
 @element("shareuts", namespace=NAMESPACE, prefix="lxc")
 class ShareHostname(Element):
     """Whose host name the container has: a container's or a process's."""
 
-    type: Literal["name", "pid"] = attribute(required=True)
-    value: str = attribute(dt.STRING, required=True)
+    type: Literal["name", "pid"] = required(attribute())
+    value: str = required(attribute(dt.STRING))
 
 
 @element("namespace", namespace=NAMESPACE, prefix="lxc", extends="domain")

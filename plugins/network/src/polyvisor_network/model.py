@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from polyvisor.documents import Element, attribute, children, element
+from polyvisor.documents import Element, attribute, children, element, required
 from polyvisor.documents import datatypes as dt
 
 NAMESPACE = "http://libvirt.org/schemas/network/dnsmasq/1.0"
@@ -13,7 +13,7 @@ NAMESPACE = "http://libvirt.org/schemas/network/dnsmasq/1.0"
 class DnsmasqOption(Element):
     """A line for the configuration file: ``address=/example.com/10.0.0.1``."""
 
-    value: str = attribute(dt.STRING, required=True)
+    value: str = required(attribute(dt.STRING))
 
 
 @element("options", namespace=NAMESPACE, prefix="dnsmasq", extends="network")

@@ -54,7 +54,7 @@ def _guest(arch: str, emulator: Emulator) -> model.Guest:
         os_type="hvm",
         arch=model.GuestArchitecture(
             name=arch,
-            wordsize=str(bits),
+            wordsize="64" if bits == 64 else "32",
             emulator=emulator.path,
             machines=[entry for machine in emulator.machines for entry in _machine_entries(machine)],
             domains=[model.GuestDomain(type=kind) for kind in domain_types(emulator, arch)],

@@ -111,7 +111,7 @@ def _implied_devices(config: Domain, guest: Guest) -> None:
 
 
 def _implied_controllers(held: Any, guest: Guest) -> None:
-    from polyvisor.model.domain.devices.controller import PciController, PlainController, UsbController
+    from polyvisor.model.domain.devices.controller import ControllerType, PciController, PlainController, UsbController
 
     present = {(str(controller.type), controller.index or 0) for controller in held.controllers}
     implied: list[Any] = []
@@ -120,7 +120,7 @@ def _implied_controllers(held: Any, guest: Guest) -> None:
         if ("usb", 0) not in present and not none:
             implied.append(UsbController(index=0))
         if guest.machine.express and ("sata", 0) not in present:
-            implied.append(PlainController(type="sata", index=0))
+            implied.append(PlainController(type=ControllerType.SATA, index=0))
         if ("pci", 0) not in present:
             implied.append(PciController(index=0, model="pcie-root" if guest.machine.express else "pci-root"))
     held.controllers += implied

@@ -13,7 +13,7 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from polyvisor.errors import HostError, UnsupportedConfiguration
 from polyvisor.state import reported
@@ -32,7 +32,7 @@ class Image(NamedTuple):
     """An installed flash image: its file and format, the variables it starts from, what it is and needs."""
 
     path: str
-    format: str
+    format: Literal["raw", "qcow2"]
     template: str | None
     features: frozenset[str]
     targets: tuple[tuple[str, str], ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from polyvisor.documents import Element, attribute, child, children, element
+from polyvisor.documents import Element, attribute, child, children, element, required
 from polyvisor.documents import datatypes as dt
 
 NAMESPACE = "http://libvirt.org/schemas/domain/qemu/1.0"
@@ -15,14 +15,14 @@ NAMESPACE = "http://libvirt.org/schemas/domain/qemu/1.0"
 class Argument(Element):
     """One argument, as it stands."""
 
-    value: str = attribute(dt.STRING, required=True)
+    value: str = required(attribute(dt.STRING))
 
 
 @element("env", namespace=NAMESPACE, prefix="qemu")
 class Variable(Element):
     """One environment variable of QEMU's process."""
 
-    name: str = attribute(dt.NAME, required=True)
+    name: str = required(attribute(dt.NAME))
     value: str | None = attribute(dt.STRING)
 
 
@@ -38,14 +38,14 @@ class CommandLine(Element):
 class AddedCapability(Element):
     """A feature that QEMU is taken to have, whatever it says itself."""
 
-    capability: str = attribute(dt.NAME, required=True)
+    capability: str = required(attribute(dt.NAME))
 
 
 @element("del", namespace=NAMESPACE, prefix="qemu")
 class RemovedCapability(Element):
     """A feature that QEMU is taken not to have."""
 
-    capability: str = attribute(dt.NAME, required=True)
+    capability: str = required(attribute(dt.NAME))
 
 
 @element("capabilities", namespace=NAMESPACE, prefix="qemu", extends="domain")
@@ -70,8 +70,8 @@ class PropertyType(StrEnum):
 class Property(Element):
     """A property of a device, as QEMU names it, and the value to give it instead."""
 
-    name: str = attribute(dt.NONEMPTY, required=True)
-    type: PropertyType = attribute(required=True)
+    name: str = required(attribute(dt.NONEMPTY))
+    type: PropertyType = required(attribute())
     value: str | None = attribute(dt.STRING, when={"type": ("string", "signed", "unsigned", "bool")}, required=True)
 
 
@@ -86,8 +86,8 @@ class Frontend(Element):
 class OverriddenDevice(Element):
     """A device by its alias: one of a user's own (``ua-...``), for all others may change."""
 
-    alias: str = attribute(dt.NAME, required=True)
-    frontend: Frontend = child(required=True)
+    alias: str = required(attribute(dt.NAME))
+    frontend: Frontend = required(child())
 
 
 @element("override", namespace=NAMESPACE, prefix="qemu", extends="domain")
@@ -110,7 +110,7 @@ class DeprecationBehavior(StrEnum):
 class Deprecation(Element):
     """How QEMU takes what it is to lose one day; for those who test the driver."""
 
-    behavior: DeprecationBehavior = attribute(required=True)
+    behavior: DeprecationBehavior = required(attribute())
 
 
 CLASSES: tuple[type[Element], ...] = (CommandLine, CapabilityChanges, Override, Deprecation)

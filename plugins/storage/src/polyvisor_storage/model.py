@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from polyvisor.documents import Element, attribute, children, element
+from polyvisor.documents import Element, attribute, children, element, required
 from polyvisor.documents import datatypes as dt
 
 MOUNT_NAMESPACE = "http://libvirt.org/schemas/storagepool/fs/1.0"
@@ -13,7 +13,7 @@ RBD_NAMESPACE = "http://libvirt.org/schemas/storagepool/rbd/1.0"
 class MountOption(Element):
     """An option of mount(8), such as ``nodev`` or ``nfsvers=3``."""
 
-    name: str = attribute(dt.NONEMPTY, required=True)
+    name: str = required(attribute(dt.NONEMPTY))
 
 
 @element("mount_opts", namespace=MOUNT_NAMESPACE, prefix="fs", extends="pool")
@@ -33,8 +33,8 @@ class MountOptions(Element):
 class RbdOption(Element):
     """An option of librados, such as ``client_mount_timeout``."""
 
-    name: str = attribute(dt.NONEMPTY, required=True)
-    value: str = attribute(dt.STRING, required=True)
+    name: str = required(attribute(dt.NONEMPTY))
+    value: str = required(attribute(dt.STRING))
 
 
 @element("config_opts", namespace=RBD_NAMESPACE, prefix="rbd", extends="pool")

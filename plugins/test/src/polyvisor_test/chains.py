@@ -9,6 +9,7 @@ from polyvisor.errors import InvalidArgument, InvalidState
 
 if TYPE_CHECKING:
     from polyvisor.model.domain.devices.disk import BackingImage, Disk
+    from polyvisor.model.domain.devices.storage import StorageFormat
 
 
 def image_path(image: Disk | BackingImage) -> str | None:
@@ -48,14 +49,16 @@ def overlay_path(disk: Disk, suffix: str) -> str:
     return str(PurePath(path).with_suffix(f".{suffix}"))
 
 
-def push(disk: Disk, path: str, format: str) -> None:
+def push(disk: Disk, path: str, format: StorageFormat) -> None:
     """Put a new active image on top."""
     from polyvisor.model.domain.devices.disk import BackingImage, DiskDriver, DiskType
     from polyvisor.model.domain.devices.storage import FileSource, ImageFormat
 
+    above = disk.driver.type if disk.driver else None
+    assert disk.source is not None, "an empty drive has no image to put another on"
     below = BackingImage(
         type=disk.type,
-        format=ImageFormat(type=(disk.driver.type if disk.driver else None) or "raw"),
+        format=ImageFormat(type="raw" if above is None or above == "aio" else above),
         source=disk.source,
         backing_store=disk.backing_store,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from polyvisor.operations.records import REASONS
 from polyvisor.operations.statistics import StatsGroup
@@ -12,6 +12,9 @@ from polyvisor_test.finding import devices_of, interface_name
 from polyvisor_test.machine import Machine
 from polyvisor_test.processors import iothreads, plugged
 from polyvisor_test.vitals import VCPU_LOAD, Measured, block_stats, interface_stats, memory_use
+
+if TYPE_CHECKING:
+    from polyvisor.model.domain.events import PerfEventName
 
 Figure = tuple[str, int | str | bool]
 
@@ -152,7 +155,7 @@ GROUPS: dict[StatsGroup, Callable[[Machine, Measured], Iterator[Figure]]] = {
 """The groups this driver has figures of."""
 
 
-def perf_event_names() -> tuple[str, ...]:
+def perf_event_names() -> tuple[PerfEventName, ...]:
     """Names of the performance events that documents know."""
     from polyvisor.model.domain.events import PerfEventName
 

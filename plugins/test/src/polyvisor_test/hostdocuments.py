@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from polyvisor.errors import InvalidArgument
 from polyvisor.host.cpulist import format_cpu_list
 from polyvisor.model import capabilities as caps
@@ -32,7 +34,7 @@ HOST_UUID = "11111111-2222-3333-4444-555555555555"
 LOCAL, REMOTE = 10, 20
 """NUMA distances to a cell's own memory and to that of every other cell."""
 
-GUESTS: dict[str, tuple[str, str]] = {
+GUESTS: dict[str, tuple[Literal["32", "64"], Literal["hvm"]]] = {
     "i686": ("32", "hvm"),
     "x86_64": ("64", "hvm"),
 }

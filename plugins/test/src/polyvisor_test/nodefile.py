@@ -170,12 +170,12 @@ def _default_guest() -> Domain:
         memory=GiB(8),
         current_memory=GiB(2),
         vcpu=2,
-        os=d.OperatingSystem(type=d.GuestType(value=d.OsType.HVM, arch="i686"), boot=[d.Boot(dev="hd")]),
+        os=d.OperatingSystem(type=d.GuestType(value=d.OsType.HVM, arch="i686"), boot=[d.Boot(dev=d.BootDevice.HD)]),
         devices=[
             d.Disk.file("/guest/diskimage1", target="vda"),
             d.Interface.network("default", mac="aa:bb:cc:dd:ee:ff", model=None),
-            d.Console(type="pty"),
-            d.Channel(type="unix", target=NamedChannel(type="virtio", name=AGENT_CHANNEL)),
+            d.Console(type=d.CharacterType.PTY),
+            d.Channel(type=d.CharacterType.UNIX, target=NamedChannel(type="virtio", name=AGENT_CHANNEL)),
             d.Memballoon(model="virtio"),
         ],
     )

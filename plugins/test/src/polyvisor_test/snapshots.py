@@ -19,6 +19,7 @@ from polyvisor_test.work import working
 
 if TYPE_CHECKING:
     from polyvisor.model.domain import Domain
+    from polyvisor.model.domain.devices.storage import StorageFormat
     from polyvisor.model.snapshot import DomainSnapshot
 
 STATES: dict[DomainState, SnapshotState] = {
@@ -225,11 +226,13 @@ def _take(session: TestSession, machine: Machine, document: DomainSnapshot, disk
     return snapshot
 
 
-def _overlays(machine: Machine, document: DomainSnapshot, name: str, disk_only: bool) -> list[tuple[str, str, str]]:
+def _overlays(
+    machine: Machine, document: DomainSnapshot, name: str, disk_only: bool
+) -> list[tuple[str, str, StorageFormat]]:
     """Target, path and format of each image that the snapshot puts on top of a disk."""
     said = {disk.name: disk for disk in document.disks.disks} if document.disks else {}
     default = "external" if disk_only else "internal"
-    found: list[tuple[str, str, str]] = []
+    found: list[tuple[str, str, StorageFormat]] = []
     for disk in devices_of(machine.config).disks:
         told = said.get(disk.target.dev)
         kind = (told.snapshot if told else None) or (disk.snapshot if not told else None) or default

@@ -128,7 +128,7 @@ class StatisticsOperations:
         with session.machine(domain) as machine, machine.changing(affect) as configs:
             for config in configs:
                 others = [event for event in config.perf.events if event.name not in events] if config.perf else []
-                named = [PerfEvent(name=name, enabled=enabled) for name, enabled in events.items()]
+                named = [PerfEvent(name=name, enabled=events[name]) for name in known if name in events]
                 config.perf = Perf(events=[*others, *named])
 
     @hookimpl

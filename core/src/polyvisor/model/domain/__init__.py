@@ -7,9 +7,22 @@ and so on), and those a program most often builds can be imported from here as w
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
-from polyvisor.documents import Element, Verbatim, attribute, child, children, element, extensions, raw, text, value
+from polyvisor.documents import (
+    Element,
+    Takes,
+    Verbatim,
+    attribute,
+    child,
+    children,
+    element,
+    extensions,
+    raw,
+    required,
+    text,
+    value,
+)
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain import scalars
 from polyvisor.model.domain.address import (
@@ -26,7 +39,7 @@ from polyvisor.model.domain.address import (
 )
 from polyvisor.model.domain.clock import Clock, HostClock, Timer, TimerName, VariableClock
 from polyvisor.model.domain.cpu import Cpu, CpuFeature, CpuMatch, CpuMode, CpuModel, CpuTopology, NumaCell
-from polyvisor.model.domain.devices import Devices
+from polyvisor.model.domain.devices import Device, Devices
 from polyvisor.model.domain.devices.balloon import Memballoon
 from polyvisor.model.domain.devices.chardev import Channel, CharacterType, Console, Parallel, Serial
 from polyvisor.model.domain.devices.controller import Controller, ControllerType
@@ -75,21 +88,21 @@ class Domain(Element):
     In Python, ``memory``, ``current_memory`` and ``max_memory`` also take a number of bytes (``GiB(2)``), ``vcpu`` a
     number of CPUs, ``devices`` any iterable of devices, and ``os`` may be left out for full virtualisation."""
 
-    type: DomainType | str = attribute(DOMAIN_TYPE, required=True)
+    type: DomainType | str = required(attribute(DOMAIN_TYPE))
     id: int | None = attribute(dt.UINT32, volatile=True)
-    name: str = value(scalars.DOMAIN_NAME, required=True)
+    name: str = required(value(scalars.DOMAIN_NAME))
     uuid: str | None = value(dt.UUID)
     genid: GenerationId | None = child()
     title: str | None = value(scalars.ONE_LINE)
     description: str | None = value(dt.STRING)
     metadata: Verbatim | None = raw()
-    max_memory: MaxMemory | None = child()
-    memory: Memory | None = child()
-    current_memory: CurrentMemory | None = child()
+    max_memory: Takes[MaxMemory | None, int] = child(convert=MaxMemory.of)
+    memory: Takes[Memory | None, int] = child(convert=Memory.of)
+    current_memory: Takes[CurrentMemory | None, int] = child(convert=CurrentMemory.of)
     blkiotune: BlockIoTune | None = child()
     memtune: MemTune | None = child()
     memory_backing: MemoryBacking | None = child()
-    vcpu: Vcpu | None = child()
+    vcpu: Takes[Vcpu | None, int] = child(convert=Vcpu.of)
     vcpus: Vcpus | None = child()
     iothreads: int | None = value(scalars.IOTHREADS)
     iothreadids: IothreadIds | None = child()
@@ -112,23 +125,17 @@ class Domain(Element):
     pm: PowerManagement | None = child()
     perf: Perf | None = child()
     throttlegroups: ThrottleGroups | None = child()
-    devices: Devices | None = child()
+    devices: Takes[Devices | None, Iterable[Device]] = child(convert=Devices.of)
     seclabels: list[SecurityLabel] = children("seclabel")
     keywrap: KeyWrap | None = child()
     launch_security: LaunchSecurity | None = child()
     extensions: list[Element] = extensions()
 
-    def __init__(self, **values: Any) -> None:
-        for name, cls in (("memory", Memory), ("current_memory", CurrentMemory), ("max_memory", MaxMemory)):
-            if isinstance(size := values.get(name), int):
-                values[name] = cls.of(size)
-        if isinstance(count := values.get("vcpu"), int):
-            values["vcpu"] = Vcpu(count=count)
-        devices = values.get("devices")
-        if isinstance(devices, Iterable) and not isinstance(devices, Devices):
-            values["devices"] = Devices.of(devices)
-        values.setdefault("os", OperatingSystem(type=GuestType(value=OsType.HVM)))
-        super().__init__(**values)
+    if not TYPE_CHECKING:  # which know the keywords, and their types, from the fields
+
+        def __init__(self, **values):
+            values.setdefault("os", OperatingSystem(type=GuestType(value=OsType.HVM)))
+            super().__init__(**values)
 
     @property
     def memory_kib(self) -> int:

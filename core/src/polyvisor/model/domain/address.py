@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from polyvisor.documents import Element, Together, attribute, child, element, variant
+from polyvisor.documents import Element, Together, attribute, child, element, required, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain import scalars
 
@@ -71,7 +71,7 @@ class DriveAddress(Address):
 class VirtioSerialAddress(Address):
     """A port of a virtio-serial controller."""
 
-    controller: int = attribute(scalars.CONTROLLER, required=True)
+    controller: int = required(attribute(scalars.CONTROLLER))
     bus: int | None = attribute(dt.UINT)
     port: int | None = attribute(dt.UINT)
 
@@ -88,7 +88,7 @@ class CcidAddress(Address):
 class UsbAddress(Address):
     """A port of a USB controller, through hubs."""
 
-    bus: int = attribute(dt.UINT, required=True)
+    bus: int = required(attribute(dt.UINT))
     port: str | None = attribute(scalars.USB_PORT)
 
 
@@ -147,7 +147,7 @@ class PciSourceAddress(Element):
 class Alias(Element):
     """A device's identifier in the running guest; one chosen by the user begins with ``ua-`` and is kept."""
 
-    name: str = attribute(scalars.ALIAS, required=True)
+    name: str = required(attribute(scalars.ALIAS))
 
     @property
     def by_user(self) -> bool:
@@ -164,7 +164,7 @@ class Alias(Element):
 class BootOrder(Element):
     """The device's place in the boot order, from 1."""
 
-    order: int = attribute(dt.POSITIVE, required=True)
+    order: int = required(attribute(dt.POSITIVE))
     loadparm: str | None = attribute(scalars.LOADPARM)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, children, element, variant
+from polyvisor.documents import Element, attribute, child, children, element, required, variant
 from polyvisor.documents import datatypes as dt
 
 ADJUSTMENT = dt.Datatype("clockAdjustment", pattern=r"reset|[+\-]?[0-9]+", describe="a number of seconds, or 'reset'")
@@ -40,7 +40,7 @@ class Catchup(Element):
 class Timer(Element):
     """One source of time: whether the guest has it, and what becomes of missed ticks."""
 
-    name: TimerName = attribute(required=True)
+    name: TimerName = required(attribute())
     present: bool | None = attribute(dt.BOOL)
     tickpolicy: Literal["delay", "catchup", "merge", "discard"] | None = attribute()
     track: Literal["boot", "guest", "wall", "realtime"] | None = attribute(when={"name": ("platform", "rtc")})

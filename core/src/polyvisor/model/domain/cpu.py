@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, children, element, text, value
+from polyvisor.documents import Element, attribute, child, children, element, required, text, value
 from polyvisor.documents import datatypes as dt
 from polyvisor.units import scaled
 
@@ -54,18 +54,18 @@ class CpuFeature(Element):
     """One feature and what becomes of it."""
 
     policy: FeaturePolicy | None = attribute()
-    name: str = attribute(dt.NAME, required=True)
+    name: str = required(attribute(dt.NAME))
 
 
 @element("topology")
 class CpuTopology(Element):
     """Sockets times dies times clusters times cores times threads is the greatest number of virtual CPUs."""
 
-    sockets: int = attribute(dt.POSITIVE, required=True)
+    sockets: int = required(attribute(dt.POSITIVE))
     dies: int | None = attribute(dt.POSITIVE)
     clusters: int | None = attribute(dt.POSITIVE)
-    cores: int = attribute(dt.POSITIVE, required=True)
-    threads: int = attribute(dt.POSITIVE, required=True)
+    cores: int = required(attribute(dt.POSITIVE))
+    threads: int = required(attribute(dt.POSITIVE))
 
     @property
     def cpus(self) -> int:
@@ -78,14 +78,14 @@ class CpuCache(Element):
     """Whether the guest sees the host's caches."""
 
     level: Literal["1", "2", "3"] | None = attribute()
-    mode: Literal["emulate", "passthrough", "disable"] = attribute(required=True)
+    mode: Literal["emulate", "passthrough", "disable"] = required(attribute())
 
 
 @element("maxphysaddr")
 class PhysicalAddressBits(Element):
     """The width of guest physical addresses."""
 
-    mode: Literal["emulate", "passthrough"] = attribute(required=True)
+    mode: Literal["emulate", "passthrough"] = required(attribute())
     bits: int | None = attribute(dt.UINT)
     limit: int | None = attribute(dt.UINT)
 
@@ -94,8 +94,8 @@ class PhysicalAddressBits(Element):
 class CellDistance(Element):
     """The relative cost of reaching another cell's memory; 10 is local."""
 
-    id: int = attribute(dt.UINT, required=True)
-    value: int = attribute(DISTANCE, required=True)
+    id: int = required(attribute(dt.UINT))
+    value: int = required(attribute(DISTANCE))
 
 
 @element("distances")
@@ -109,27 +109,27 @@ class CellDistances(Element):
 class CacheSize(Element):
     """The size of a memory-side cache."""
 
-    value: int = attribute(dt.UINT64, required=True)
-    unit: str = attribute(dt.UNIT, required=True)
+    value: int = required(attribute(dt.UINT64))
+    unit: str = required(attribute(dt.UNIT))
 
 
 @element("line")
 class CacheLine(Element):
     """The line size of a memory-side cache."""
 
-    value: int = attribute(dt.UINT64, required=True)
-    unit: str = attribute(dt.UNIT, required=True)
+    value: int = required(attribute(dt.UINT64))
+    unit: str = required(attribute(dt.UNIT))
 
 
 @element("cache")
 class MemoryCache(Element):
     """A memory-side cache of a cell."""
 
-    level: int = attribute(dt.UINT, required=True)
-    associativity: Literal["none", "direct", "full"] = attribute(required=True)
-    policy: Literal["none", "writeback", "writethrough"] = attribute(required=True)
-    size: CacheSize = child(required=True)
-    line_size: CacheLine = child("line", required=True)
+    level: int = required(attribute(dt.UINT))
+    associativity: Literal["none", "direct", "full"] = required(attribute())
+    policy: Literal["none", "writeback", "writethrough"] = required(attribute())
+    size: CacheSize = required(child())
+    line_size: CacheLine = required(child("line"))
 
 
 @element("cell")
@@ -138,7 +138,7 @@ class NumaCell(Element):
 
     id: int | None = attribute(dt.UINT)
     cpus: str | None = attribute(dt.CPUSET)
-    memory: int = attribute(dt.UINT64, required=True)
+    memory: int = required(attribute(dt.UINT64))
     unit: str | None = attribute(dt.UNIT)
     mem_access: Literal["shared", "private"] | None = attribute(name="memAccess")
     discard: bool | None = attribute(dt.BOOL)
@@ -155,23 +155,23 @@ class NumaCell(Element):
 class Latency(Element):
     """Nanoseconds to reach memory of ``target`` from ``initiator``."""
 
-    initiator: int = attribute(dt.UINT, required=True)
-    target: int = attribute(dt.UINT, required=True)
+    initiator: int = required(attribute(dt.UINT))
+    target: int = required(attribute(dt.UINT))
     cache: int | None = attribute(dt.UINT)
-    type: Literal["access", "read", "write"] = attribute(required=True)
-    value: int = attribute(dt.UINT64, required=True)
+    type: Literal["access", "read", "write"] = required(attribute())
+    value: int = required(attribute(dt.UINT64))
 
 
 @element("bandwidth")
 class Bandwidth(Element):
     """Bandwidth from ``initiator`` to memory of ``target``, a second."""
 
-    initiator: int = attribute(dt.UINT, required=True)
-    target: int = attribute(dt.UINT, required=True)
+    initiator: int = required(attribute(dt.UINT))
+    target: int = required(attribute(dt.UINT))
     cache: int | None = attribute(dt.UINT)
-    type: Literal["access", "read", "write"] = attribute(required=True)
-    value: int = attribute(dt.UINT64, required=True)
-    unit: str = attribute(dt.UNIT, required=True)
+    type: Literal["access", "read", "write"] = required(attribute())
+    value: int = required(attribute(dt.UINT64))
+    unit: str = required(attribute(dt.UNIT))
 
 
 @element("interconnects")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, children, element
+from polyvisor.documents import Element, attribute, child, children, element, required
 from polyvisor.documents import datatypes as dt
 
 
@@ -83,8 +83,8 @@ PerfEventName = Literal[
 class PerfEvent(Element):
     """Whether one event is counted; the names are those of perf_event_open(2)."""
 
-    name: PerfEventName = attribute(required=True)
-    enabled: bool = attribute(dt.BOOL, required=True)
+    name: PerfEventName = required(attribute())
+    enabled: bool = required(attribute(dt.BOOL))
 
 
 @element("perf")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, element, flag
+from polyvisor.documents import Element, attribute, child, element, flag, required
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain.memory import Bytes
 
@@ -34,7 +34,7 @@ class Apic(Element):
 class IoApic(Element):
     """Who emulates the I/O APIC."""
 
-    driver: Literal["kvm", "qemu"] = attribute(required=True)
+    driver: Literal["kvm", "qemu"] = required(attribute())
 
 
 @element("gic")
@@ -156,35 +156,35 @@ class HashPageTable(Element):
 class Msrs(Element):
     """What an access to an unknown model specific register does."""
 
-    unknown: Literal["ignore", "fault"] = attribute(required=True)
+    unknown: Literal["ignore", "fault"] = required(attribute())
 
 
 @element("cfpc")
 class CacheFlush(Element):
     """Cache flush on privilege change (pSeries)."""
 
-    value: Literal["broken", "workaround", "fixed"] = attribute(required=True)
+    value: Literal["broken", "workaround", "fixed"] = required(attribute())
 
 
 @element("sbbc")
 class SpeculationBarrier(Element):
     """Speculation barrier bounds checking (pSeries)."""
 
-    value: Literal["broken", "workaround", "fixed"] = attribute(required=True)
+    value: Literal["broken", "workaround", "fixed"] = required(attribute())
 
 
 @element("ibs")
 class IndirectBranch(Element):
     """Indirect branch speculation (pSeries)."""
 
-    value: Literal["broken", "workaround", "fixed-ibs", "fixed-ccd", "fixed-na"] = attribute(required=True)
+    value: Literal["broken", "workaround", "fixed-ibs", "fixed-ccd", "fixed-na"] = required(attribute())
 
 
 @element("aia")
 class Aia(Element):
     """The advanced interrupt architecture of RISC-V."""
 
-    value: Literal["none", "aplic", "aplic-imsic"] = attribute(required=True)
+    value: Literal["none", "aplic", "aplic-imsic"] = required(attribute())
 
 
 @element("async-teardown")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal, Self
 
-from polyvisor.documents import Element, attribute, child, children, element, flag, text
+from polyvisor.documents import Element, attribute, child, children, element, flag, required, text
 from polyvisor.documents import datatypes as dt
 from polyvisor.units import Size, scaled
 
@@ -14,7 +14,7 @@ class Amount(Element):
 
     default_unit: ClassVar[str] = "bytes"
 
-    value: int = text(dt.UINT64, required=True)
+    value: int = required(text(dt.UINT64))
     unit: str | None = attribute(dt.UNIT)
 
     @classmethod
@@ -68,7 +68,7 @@ class MaxMemory(Kibibytes):
 class HugePage(Element):
     """Pages of one size for the guest cells of a node set (all when absent)."""
 
-    size: int = attribute(dt.UINT64, required=True)
+    size: int = required(attribute(dt.UINT64))
     unit: str | None = attribute(dt.UNIT)
     nodeset: str | None = attribute(dt.CPUSET)
 
@@ -89,14 +89,14 @@ class HugePages(Element):
 class MemorySource(Element):
     """Where the pages come from."""
 
-    type: Literal["file", "anonymous", "memfd"] = attribute(required=True)
+    type: Literal["file", "anonymous", "memfd"] = required(attribute())
 
 
 @element("access")
 class MemoryAccess(Element):
     """Whether other processes share the pages."""
 
-    mode: Literal["shared", "private"] = attribute(required=True)
+    mode: Literal["shared", "private"] = required(attribute())
 
 
 @element("allocation")

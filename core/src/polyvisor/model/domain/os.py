@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, children, element, text, value, values, variant
+from polyvisor.documents import Element, attribute, child, children, element, required, text, value, values, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain import scalars
 from polyvisor.model.domain.devices.storage import BlockSource, FileSource, NetworkSource
@@ -78,7 +78,7 @@ Architecture = Literal[
 class GuestType(Element):
     """Full virtualisation, paravirtualisation or a container; the architecture and machine."""
 
-    value: OsType = text(required=True)
+    value: OsType = required(text())
     arch: Architecture | None = attribute()
     machine: str | None = attribute(dt.NAME)
 
@@ -87,8 +87,8 @@ class GuestType(Element):
 class FirmwareFeature(Element):
     """A feature that the chosen firmware must have, or must not have."""
 
-    name: Literal["enrolled-keys", "secure-boot"] = attribute(required=True)
-    enabled: bool = attribute(dt.BOOL, required=True)
+    name: Literal["enrolled-keys", "secure-boot"] = required(attribute())
+    enabled: bool = required(attribute(dt.BOOL))
 
 
 @element("firmware")
@@ -131,8 +131,8 @@ class NvramPath(Nvram):
 class NvramSource(Nvram):
     """Variables in any kind of storage."""
 
-    source: FileSource | BlockSource | NetworkSource | None = child(
-        by="type", cases={"file": FileSource, "block": BlockSource, "network": NetworkSource}, required=True
+    source: FileSource | BlockSource | NetworkSource | None = required(
+        child(by="type", cases={"file": FileSource, "block": BlockSource, "network": NetworkSource})
     )
 
 
@@ -140,14 +140,14 @@ class NvramSource(Nvram):
 class Boot(Element):
     """A device class to boot from."""
 
-    dev: BootDevice = attribute(required=True)
+    dev: BootDevice = required(attribute())
 
 
 @element("bootmenu")
 class BootMenu(Element):
     """Whether firmware offers a menu, and for how many milliseconds."""
 
-    enable: bool = attribute(dt.BOOL, required=True)
+    enable: bool = required(attribute(dt.BOOL))
     timeout: int | None = attribute(dt.UINT16)
 
 
@@ -163,15 +163,15 @@ class Bios(Element):
 class Smbios(Element):
     """Which SMBIOS tables the guest sees."""
 
-    mode: Literal["emulate", "host", "sysinfo"] = attribute(required=True)
+    mode: Literal["emulate", "host", "sysinfo"] = required(attribute())
 
 
 @element("table")
 class AcpiTable(Element):
     """A file with ACPI tables."""
 
-    path: str = text(scalars.FILE, required=True)
-    type: Literal["raw", "rawset", "slic", "msdm"] = attribute(required=True)
+    path: str = required(text(scalars.FILE))
+    type: Literal["raw", "rawset", "slic", "msdm"] = required(attribute())
 
 
 @element("acpi")
@@ -186,7 +186,7 @@ class InitVariable(Element):
     """An environment variable of a container's init."""
 
     value: str = text(dt.STRING)
-    name: str = attribute(dt.NAME, required=True)
+    name: str = required(attribute(dt.NAME))
 
 
 @element("os")
@@ -196,7 +196,7 @@ class OperatingSystem(Element):
     firmware_choice: Literal["bios", "efi"] | None = attribute(
         name="firmware", doc="Let the driver choose firmware of this kind."
     )
-    type: GuestType = child(required=True)
+    type: GuestType = required(child())
     firmware: Firmware | None = child()
     init: str | None = value(dt.ABSPATH)
     init_arguments: list[str] = values(dt.STRING, tag="initarg")
@@ -223,7 +223,7 @@ class OperatingSystem(Element):
 class BiosEntry(Element):
     """A field of the BIOS information table."""
 
-    name: Literal["vendor", "version", "date", "release"] = attribute(required=True)
+    name: Literal["vendor", "version", "date", "release"] = required(attribute())
     value: str | None = text(dt.STRING)
 
 
@@ -231,7 +231,7 @@ class BiosEntry(Element):
 class SystemEntry(Element):
     """A field of the system information table."""
 
-    name: Literal["manufacturer", "product", "version", "serial", "uuid", "sku", "family"] = attribute(required=True)
+    name: Literal["manufacturer", "product", "version", "serial", "uuid", "sku", "family"] = required(attribute())
     value: str | None = text(dt.STRING)
 
 
@@ -239,7 +239,7 @@ class SystemEntry(Element):
 class BoardEntry(Element):
     """A field of the base board table."""
 
-    name: Literal["manufacturer", "product", "version", "serial", "asset", "location"] = attribute(required=True)
+    name: Literal["manufacturer", "product", "version", "serial", "asset", "location"] = required(attribute())
     value: str | None = text(dt.STRING)
 
 
@@ -247,7 +247,7 @@ class BoardEntry(Element):
 class ChassisEntry(Element):
     """A field of the chassis table."""
 
-    name: Literal["manufacturer", "version", "serial", "asset", "sku"] = attribute(required=True)
+    name: Literal["manufacturer", "version", "serial", "asset", "sku"] = required(attribute())
     value: str | None = text(dt.STRING)
 
 
@@ -290,7 +290,7 @@ class OemStrings(Element):
 class FirmwareConfigEntry(Element):
     """A named blob, given in the document or in a file."""
 
-    name: str = attribute(dt.STRING, required=True)
+    name: str = required(attribute(dt.STRING))
     file: str | None = attribute(dt.ABSPATH)
     value: str | None = text(dt.STRING)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, children, element, value, variant
+from polyvisor.documents import Element, attribute, children, element, required, value, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain import scalars
 
@@ -32,7 +32,7 @@ class StaticLabel(SecurityLabel):
     """A label given by the document."""
 
     relabel: bool | None = attribute(dt.BOOL)
-    label: str = value(dt.STRING, required=True)
+    label: str = required(value(dt.STRING))
     imagelabel: str | None = value(dt.STRING, volatile=True)
 
 
@@ -57,7 +57,7 @@ class Sev(LaunchSecurity):
     kernel_hashes: bool | None = attribute(dt.BOOL, name="kernelHashes")
     cbitpos: int | None = value(dt.UINT)
     reduced_phys_bits: int | None = value(dt.UINT, name="reducedPhysBits")
-    policy: int = value(scalars.LAUNCH_POLICY, required=True)
+    policy: int = required(value(scalars.LAUNCH_POLICY))
     dh_cert: str | None = value(dt.STRING, name="dhCert")
     session: str | None = value(dt.STRING)
 
@@ -71,7 +71,7 @@ class SevSnp(LaunchSecurity):
     vcek: bool | None = attribute(dt.BOOL)
     cbitpos: int | None = value(dt.UINT)
     reduced_phys_bits: int | None = value(dt.UINT, name="reducedPhysBits")
-    policy: int = value(scalars.LAUNCH_POLICY, required=True)
+    policy: int = required(value(scalars.LAUNCH_POLICY))
     guest_visible_workarounds: str | None = value(dt.STRING, name="guestVisibleWorkarounds")
     id_block: str | None = value(dt.STRING, name="idBlock")
     id_auth: str | None = value(dt.STRING, name="idAuth")
@@ -97,8 +97,8 @@ class Tdx(LaunchSecurity):
 class KeyWrapCipher(Element):
     """Whether keys of one cipher may be wrapped."""
 
-    name: Literal["aes", "dea"] = attribute(required=True)
-    state: bool = attribute(dt.ONOFF, required=True)
+    name: Literal["aes", "dea"] = required(attribute())
+    state: bool = required(attribute(dt.ONOFF))
 
 
 @element("keywrap")
@@ -112,9 +112,9 @@ class KeyWrap(Element):
 class IdRange(Element):
     """``count`` ids of a container from ``start`` on appear on the host from ``target`` on."""
 
-    start: int = attribute(dt.UINT, required=True)
-    target: int = attribute(dt.UINT, required=True)
-    count: int = attribute(dt.UINT, required=True)
+    start: int = required(attribute(dt.UINT))
+    target: int = required(attribute(dt.UINT))
+    count: int = required(attribute(dt.UINT))
 
 
 @element("idmap")

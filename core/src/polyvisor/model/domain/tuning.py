@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from polyvisor.documents import Element, attribute, child, children, element, text, value
+from polyvisor.documents import Element, attribute, child, children, element, required, text, value
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain.memory import Kibibytes
 
@@ -23,18 +23,23 @@ POOL_SIZE = dt.number("number of threads", -1, 2**31 - 1)
 class Vcpu(Element):
     """The number of virtual CPUs; ``current`` of them are plugged in at boot."""
 
-    count: int = text(CPU_COUNT, required=True)
+    count: int = required(text(CPU_COUNT))
     placement: Literal["static", "auto"] | None = attribute()
     cpuset: str | None = attribute(dt.CPUSET)
     current: int | None = attribute(CPU_COUNT)
+
+    @classmethod
+    def of(cls, count: int) -> Self:
+        """``count`` CPUs, all plugged in."""
+        return cls(count=count)
 
 
 @element("vcpu")
 class VcpuState(Element):
     """One virtual CPU: plugged in or not, removable or not, in which order."""
 
-    id: int = attribute(dt.UINT, required=True)
-    enabled: bool = attribute(dt.BOOL, required=True)
+    id: int = required(attribute(dt.UINT))
+    enabled: bool = required(attribute(dt.BOOL))
     hotpluggable: bool | None = attribute(dt.BOOL)
     order: int | None = attribute(dt.POSITIVE)
 
@@ -59,7 +64,7 @@ class IothreadPoll(Element):
 class Iothread(Element):
     """An I/O thread by number."""
 
-    id: int = attribute(dt.POSITIVE, required=True)
+    id: int = required(attribute(dt.POSITIVE))
     thread_pool_min: int | None = attribute(POOL_SIZE)
     thread_pool_max: int | None = attribute(POOL_SIZE)
     poll: IothreadPoll | None = child()
@@ -84,23 +89,23 @@ class DefaultIothread(Element):
 class VcpuPin(Element):
     """Host CPUs a virtual CPU may run on."""
 
-    vcpu: int = attribute(dt.UINT, required=True)
-    cpuset: str = attribute(dt.CPUSET, required=True)
+    vcpu: int = required(attribute(dt.UINT))
+    cpuset: str = required(attribute(dt.CPUSET))
 
 
 @element("emulatorpin")
 class EmulatorPin(Element):
     """Host CPUs the emulator's own threads may run on."""
 
-    cpuset: str = attribute(dt.CPUSET, required=True)
+    cpuset: str = required(attribute(dt.CPUSET))
 
 
 @element("iothreadpin")
 class IothreadPin(Element):
     """Host CPUs an I/O thread may run on."""
 
-    iothread: int = attribute(dt.UINT, required=True)
-    cpuset: str = attribute(dt.CPUSET, required=True)
+    iothread: int = required(attribute(dt.UINT))
+    cpuset: str = required(attribute(dt.CPUSET))
 
 
 @element("vcpusched")
@@ -108,7 +113,7 @@ class VcpuScheduler(Element):
     """The scheduling class of virtual CPUs."""
 
     vcpus: str | None = attribute(dt.CPUSET)
-    scheduler: Scheduler = attribute(required=True)
+    scheduler: Scheduler = required(attribute())
     priority: int | None = attribute(PRIORITY, when={"scheduler": ("fifo", "rr")})
 
 
@@ -117,7 +122,7 @@ class IothreadScheduler(Element):
     """The scheduling class of I/O threads."""
 
     iothreads: str | None = attribute(dt.CPUSET)
-    scheduler: Scheduler = attribute(required=True)
+    scheduler: Scheduler = required(attribute())
     priority: int | None = attribute(PRIORITY, when={"scheduler": ("fifo", "rr")})
 
 
@@ -125,7 +130,7 @@ class IothreadScheduler(Element):
 class EmulatorScheduler(Element):
     """The scheduling class of the emulator's own threads."""
 
-    scheduler: Scheduler = attribute(required=True)
+    scheduler: Scheduler = required(attribute())
     priority: int | None = attribute(PRIORITY, when={"scheduler": ("fifo", "rr")})
 
 
@@ -133,10 +138,10 @@ class EmulatorScheduler(Element):
 class CacheAllocation(Element):
     """A part of a host cache given to virtual CPUs (Intel RDT, AMD PQoS)."""
 
-    id: int = attribute(dt.UINT, required=True)
-    level: int = attribute(dt.UINT, required=True)
-    type: Literal["both", "code", "data"] = attribute(required=True)
-    size: int = attribute(dt.UINT64, required=True)
+    id: int = required(attribute(dt.UINT))
+    level: int = required(attribute(dt.UINT))
+    type: Literal["both", "code", "data"] = required(attribute())
+    size: int = required(attribute(dt.UINT64))
     unit: str | None = attribute(dt.UNIT)
 
 
@@ -144,15 +149,15 @@ class CacheAllocation(Element):
 class CacheMonitor(Element):
     """Count the cache used by virtual CPUs."""
 
-    level: int = attribute(dt.UINT, required=True)
-    vcpus: str = attribute(dt.CPUSET, required=True)
+    level: int = required(attribute(dt.UINT))
+    vcpus: str = required(attribute(dt.CPUSET))
 
 
 @element("cachetune")
 class CacheTune(Element):
     """Cache allocation of a set of virtual CPUs."""
 
-    vcpus: str = attribute(dt.CPUSET, required=True)
+    vcpus: str = required(attribute(dt.CPUSET))
     id: str | None = attribute(dt.NAME, volatile=True)
     caches: list[CacheAllocation] = children("cache")
     monitors: list[CacheMonitor] = children("monitor")
@@ -162,22 +167,22 @@ class CacheTune(Element):
 class BandwidthShare(Element):
     """Percent of a host node's memory bandwidth."""
 
-    id: int = attribute(dt.UINT, required=True)
-    bandwidth: int = attribute(dt.UINT, required=True)
+    id: int = required(attribute(dt.UINT))
+    bandwidth: int = required(attribute(dt.UINT))
 
 
 @element("monitor")
 class BandwidthMonitor(Element):
     """Count the memory bandwidth used by virtual CPUs."""
 
-    vcpus: str = attribute(dt.CPUSET, required=True)
+    vcpus: str = required(attribute(dt.CPUSET))
 
 
 @element("memorytune")
 class MemoryTune(Element):
     """Memory bandwidth allocation of a set of virtual CPUs."""
 
-    vcpus: str = attribute(dt.CPUSET, required=True)
+    vcpus: str = required(attribute(dt.CPUSET))
     nodes: list[BandwidthShare] = children("node")
     monitors: list[BandwidthMonitor] = children("monitor")
 
@@ -221,9 +226,9 @@ class NumaMemory(Element):
 class NumaMemoryNode(Element):
     """Which host nodes give one guest cell's memory."""
 
-    cellid: int = attribute(dt.UINT, required=True)
-    mode: NumaMode = attribute(required=True)
-    nodeset: str = attribute(dt.CPUSET, required=True)
+    cellid: int = required(attribute(dt.UINT))
+    mode: NumaMode = required(attribute())
+    nodeset: str = required(attribute(dt.CPUSET))
 
 
 @element("numatune")
@@ -248,7 +253,7 @@ class MemTune(Element):
 class BlockIoDevice(Element):
     """Weight and limits of one host block device."""
 
-    path: str = value(dt.ABSPATH, required=True)
+    path: str = required(value(dt.ABSPATH))
     weight: int | None = value(WEIGHT)
     read_bytes_sec: int | None = value(dt.UINT64)
     write_bytes_sec: int | None = value(dt.UINT64)
@@ -268,7 +273,7 @@ class BlockIoTune(Element):
 class FibreChannel(Element):
     """Identifier that marks the guest's traffic on a Fibre Channel fabric."""
 
-    appid: str = attribute(dt.STRING, required=True)
+    appid: str = required(attribute(dt.STRING))
 
 
 @element("resource")
@@ -307,7 +312,7 @@ class IoLimits(Element):
 class ThrottleGroup(IoLimits):
     """A named set of I/O limits that disks can share."""
 
-    group_name: str = value(dt.STRING, required=True)
+    group_name: str = required(value(dt.STRING))
 
 
 @element("throttlegroups")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from polyvisor.documents import Element, Verbatim, attribute, child, children, element, extensions, raw, value
+from polyvisor.documents import Element, Verbatim, attribute, child, children, element, extensions, raw, required, value
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.addressing import DEVICE_NAME, HOST_NAME, MTU, NEW_DEVICE_NAME, UNICAST_MAC
 from polyvisor.model.network.dns import Dns, DnsForwarder, DnsHost, DnsService, DnsText
@@ -51,14 +51,14 @@ class Bridge(Element):
 class NetworkMtu(Element):
     """The greatest packet, in bytes."""
 
-    size: int = attribute(MTU, required=True)
+    size: int = required(attribute(MTU))
 
 
 @element("mac")
 class NetworkMac(Element):
     """The hardware address of the bridge."""
 
-    address: str = attribute(UNICAST_MAC, required=True)
+    address: str = required(attribute(UNICAST_MAC))
 
 
 @element("domain")
@@ -67,7 +67,7 @@ class DnsDomain(Element):
 
     ``register``: tell it to systemd-resolved(8) of the host."""
 
-    name: str = attribute(HOST_NAME, required=True)
+    name: str = required(attribute(HOST_NAME))
     local_only: bool | None = attribute(dt.BOOL, name="localOnly")
     register: bool | None = attribute(dt.BOOL)
 
@@ -83,7 +83,7 @@ class NetworkPortOptions(Element):
 class PortGroup(Element):
     """Settings for some of the guests; the ``default`` group is for those that ask for none."""
 
-    name: str = attribute(DEVICE_NAME, required=True)
+    name: str = required(attribute(DEVICE_NAME))
     default: bool = attribute(dt.BOOL, default=False, omit_default=True)
     trust_guest_rx_filters: bool | None = attribute(dt.BOOL, name="trustGuestRxFilters")
     vlan: Vlan | None = child()
@@ -100,7 +100,7 @@ class Network(Element):
     connections: int | None = attribute(dt.UINT, volatile=True)
     ipv6: bool = attribute(dt.BOOL, default=False, omit_default=True)
     trust_guest_rx_filters: bool | None = attribute(dt.BOOL, name="trustGuestRxFilters")
-    name: str = value(dt.STRING, required=True)
+    name: str = required(value(dt.STRING))
     uuid: str | None = value(dt.UUID)
     title: str | None = value(dt.STRING)
     description: str | None = value(dt.STRING)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, children, element, values
+from polyvisor.documents import Element, attribute, children, element, required, values
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.addressing import HOST_NAME, IP
 
@@ -21,15 +21,15 @@ class DnsForwarder(Element):
 class DnsText(Element):
     """A TXT record."""
 
-    name: str = attribute(HOST_NAME, required=True)
-    value: str = attribute(dt.STRING, required=True)
+    name: str = required(attribute(HOST_NAME))
+    value: str = required(attribute(dt.STRING))
 
 
 @element("host")
 class DnsHost(Element):
     """The names of an address."""
 
-    ip: str = attribute(IP, required=True)
+    ip: str = required(attribute(IP))
     hostnames: list[str] = values(HOST_NAME, tag="hostname", min=1)
 
 
@@ -37,8 +37,8 @@ class DnsHost(Element):
 class DnsService(Element):
     """A SRV record (RFC 2782); ``domain`` is the network's when left out, an empty ``target`` is none at all."""
 
-    service: str = attribute(dt.STRING, required=True)
-    protocol: Literal["tcp", "udp"] = attribute(required=True)
+    service: str = required(attribute(dt.STRING))
+    protocol: Literal["tcp", "udp"] = required(attribute())
     domain: str | None = attribute(HOST_NAME)
     target: str | None = attribute(dt.STRING)
     port: int | None = attribute(dt.UINT16)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, children, element
+from polyvisor.documents import Element, attribute, child, children, element, required
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.addressing import DEVICE_NAME, IPV4
 from polyvisor.model.pci import TypedPciFunction
@@ -30,16 +30,16 @@ class ForwardMode(StrEnum):
 class NatAddresses(Element):
     """The addresses that connections of guests come from."""
 
-    start: str = attribute(IPV4, required=True)
-    end: str = attribute(IPV4, required=True)
+    start: str = required(attribute(IPV4))
+    end: str = required(attribute(IPV4))
 
 
 @element("port")
 class NatPorts(Element):
     """The ports that connections of guests come from."""
 
-    start: int = attribute(NAT_PORT, required=True)
-    end: int = attribute(NAT_PORT, required=True)
+    start: int = required(attribute(NAT_PORT))
+    end: int = required(attribute(NAT_PORT))
 
 
 @element("nat")
@@ -55,7 +55,7 @@ class Nat(Element):
 class ForwardInterface(Element):
     """An interface of the host that the network uses; ``connections``: by how many guests it is in use."""
 
-    dev: str = attribute(DEVICE_NAME, required=True)
+    dev: str = required(attribute(DEVICE_NAME))
     connections: int | None = attribute(dt.UINT, volatile=True)
 
 
@@ -63,7 +63,7 @@ class ForwardInterface(Element):
 class PhysicalFunction(Element):
     """The SR-IOV card whose virtual functions the network hands out."""
 
-    dev: str = attribute(DEVICE_NAME, required=True)
+    dev: str = required(attribute(DEVICE_NAME))
 
 
 @element("address")

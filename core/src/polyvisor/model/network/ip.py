@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from typing import Literal
 
-from polyvisor.documents import Element, OneOf, attribute, child, children, element
+from polyvisor.documents import Element, OneOf, attribute, child, children, element, required
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.addressing import HOST_NAME, IP, IPV4, PREFIX, UNICAST_MAC_AS_WRITTEN
 
@@ -35,7 +35,7 @@ class LeaseUnit(enum.StrEnum):
 class Lease(Element):
     """For how long an address is given out; 0 is for ever."""
 
-    expiry: int = attribute(dt.UINT, required=True)
+    expiry: int = required(attribute(dt.UINT))
     unit: LeaseUnit | None = attribute()
 
     @property
@@ -48,8 +48,8 @@ class Lease(Element):
 class DhcpRange(Element):
     """Addresses to give out, both ends included."""
 
-    start: str = attribute(IP, required=True)
-    end: str = attribute(IP, required=True)
+    start: str = required(attribute(IP))
+    end: str = required(attribute(IP))
     lease: Lease | None = child()
 
 
@@ -60,7 +60,7 @@ class DhcpHost(Element):
     mac: str | None = attribute(UNICAST_MAC_AS_WRITTEN)
     id: str | None = attribute(DUID)
     name: str | None = attribute(dt.STRING)
-    ip: str = attribute(IP, required=True)
+    ip: str = required(attribute(IP))
     lease: Lease | None = child()
 
 
@@ -68,7 +68,7 @@ class DhcpHost(Element):
 class Bootp(Element):
     """The file that guests boot from, and the server that has it, when it is not this one."""
 
-    file: str = attribute(dt.NONEMPTY, required=True)
+    file: str = required(attribute(dt.NONEMPTY))
     server: str | None = attribute(HOST_NAME)
 
 
@@ -85,7 +85,7 @@ class Dhcp(Element):
 class Tftp(Element):
     """The directory that guests boot from over TFTP."""
 
-    root: str = attribute(dt.STRING, required=True)
+    root: str = required(attribute(dt.STRING))
 
 
 @element("ip", rules=(OneOf("netmask", "prefix"),))
@@ -111,10 +111,10 @@ class Route(Element):
     """A network behind an address of this one."""
 
     family: Family | None = attribute(doc="ipv4 when left out.")
-    address: str = attribute(IP, required=True)
+    address: str = required(attribute(IP))
     netmask: str | None = attribute(IPV4)
     prefix: int | None = attribute(PREFIX)
-    gateway: str = attribute(IP, required=True)
+    gateway: str = required(attribute(IP))
     metric: int | None = attribute(dt.POSITIVE)
 
     @property

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple
 
-from polyvisor.documents import Element, attribute, element, read, values
+from polyvisor.documents import Element, attribute, element, read, required, values
 from polyvisor.documents import datatypes as dt
 from polyvisor.errors import AlreadyExists, InvalidArgument, NotFound
 from polyvisor.model.addressing import HOST_NAME, IP, UNICAST_MAC_AS_WRITTEN
@@ -88,7 +88,7 @@ class PartialDhcpHost(Element):
 class PartialDnsText(Element):
     """What is known of a TXT record."""
 
-    name: str = attribute(HOST_NAME, required=True)
+    name: str = required(attribute(HOST_NAME))
     value: str | None = attribute(dt.STRING)
 
 

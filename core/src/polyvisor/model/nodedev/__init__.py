@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, children, element, text, value
+from polyvisor.documents import Element, attribute, child, children, element, required, text, value
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.nodedev.capability import WORLD_WIDE_NAME, Capability, CapabilityType
 from polyvisor.model.nodedev.channel import (
@@ -46,15 +46,15 @@ class BoundDriver(Element):
 class DeviceNode(Element):
     """A special file of the device (``dev``), or a symbolic link to it."""
 
-    type: Literal["dev", "link"] = attribute(required=True)
-    path: str = text(dt.STRING, required=True)
+    type: Literal["dev", "link"] = required(attribute())
+    path: str = required(text(dt.STRING))
 
 
 @element("device", kind="nodedev")
 class NodeDevice(Element):
     """A device of the host. ``path`` is its directory in sysfs."""
 
-    name: str = value(dt.STRING, required=True)
+    name: str = required(value(dt.STRING))
     path: str | None = value(dt.STRING, volatile=True)
     devnodes: list[DeviceNode] = children("devnode")
     parent: ParentDevice | None = child()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from polyvisor.documents import Element, attribute, children, element
+from polyvisor.documents import Element, attribute, children, element, required
 from polyvisor.documents import datatypes as dt
 
 PCI_ID = dt.hexadecimal(4)
@@ -49,10 +49,10 @@ class Capability(Element):
 class HostPciAddress(Element):
     """A PCI function of the host."""
 
-    domain: int = attribute(dt.hexadecimal(8, width=4), required=True)
-    bus: int = attribute(dt.hexadecimal(2), required=True)
-    slot: int = attribute(dt.hexadecimal(2, pattern="[01]?[0-9a-fA-F]", maximum=0x1F), required=True)
-    function: int = attribute(dt.hexadecimal(1, pattern="0?[0-7]", maximum=7), required=True)
+    domain: int = required(attribute(dt.hexadecimal(8, width=4)))
+    bus: int = required(attribute(dt.hexadecimal(2)))
+    slot: int = required(attribute(dt.hexadecimal(2, pattern="[01]?[0-9a-fA-F]", maximum=0x1F)))
+    function: int = required(attribute(dt.hexadecimal(1, pattern="0?[0-7]", maximum=7)))
 
     def __str__(self) -> str:
         return f"{self.domain:04x}:{self.bus:02x}:{self.slot:02x}.{self.function:x}"
@@ -62,5 +62,5 @@ class HostPciAddress(Element):
 class IommuGroup(Element):
     """The IOMMU group of the device, and all devices in it: they go to a guest together or not at all."""
 
-    number: int = attribute(dt.UINT, required=True)
+    number: int = required(attribute(dt.UINT))
     addresses: list[HostPciAddress] = children("address")

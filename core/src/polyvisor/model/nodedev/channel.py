@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, children, element, text, value, variant
+from polyvisor.documents import Element, attribute, child, children, element, required, text, value, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.nodedev.capability import Capability
 from polyvisor.model.nodedev.mediated import MediatedDeviceTypes
@@ -20,17 +20,17 @@ AP_DOMAIN = dt.hexadecimal(4, pattern="(0{0,2}|00)[0-9a-fA-F]{1,2}", maximum=0xF
 class GroupMember(Element):
     """The device is one of several that make up one, such as the three of a network adapter."""
 
-    type: Literal["ccwgroup_member"] = attribute(required=True)
-    group_device: str = value(dt.STRING, name="group_device", required=True)
+    type: Literal["ccwgroup_member"] = required(attribute())
+    group_device: str = required(value(dt.STRING, name="group_device"))
 
 
 @variant("ccw")
 class ChannelDevice(Capability):
     """A channel-attached device."""
 
-    cssid: int = value(CSSID, required=True)
-    ssid: int = value(SSID, required=True)
-    devno: int = value(DEVNO, required=True)
+    cssid: int = required(value(CSSID))
+    ssid: int = required(value(SSID))
+    devno: int = required(value(DEVNO))
     group: GroupMember | None = child("capability")
 
 
@@ -38,18 +38,18 @@ class ChannelDevice(Capability):
 class ChannelDeviceAddress(Element):
     """The device behind a subchannel."""
 
-    cssid: int = value(CSSID, required=True)
-    ssid: int = value(SSID, required=True)
-    devno: int = value(DEVNO, required=True)
+    cssid: int = required(value(CSSID))
+    ssid: int = required(value(SSID))
+    devno: int = required(value(DEVNO))
 
 
 @variant("css")
 class Subchannel(Capability):
     """A subchannel."""
 
-    cssid: int = value(CSSID, required=True)
-    ssid: int = value(SSID, required=True)
-    devno: int = value(DEVNO, required=True)
+    cssid: int = required(value(CSSID))
+    ssid: int = required(value(SSID))
+    devno: int = required(value(DEVNO))
     channel_dev_addr: ChannelDeviceAddress | None = child()
     types: MediatedDeviceTypes | None = child("capability")
 
@@ -58,8 +58,8 @@ class Subchannel(Capability):
 class GroupedDevice(Element):
     """A device of the group; ``ref`` is its role in it (``cdev0``)."""
 
-    ref: str = attribute(dt.STRING, required=True)
-    name: str = text(dt.STRING, required=True)
+    ref: str = required(attribute(dt.STRING))
+    name: str = required(text(dt.STRING))
 
 
 @element("members")
@@ -73,7 +73,7 @@ class GroupMembers(Element):
 class QethCard(Element):
     """A network adapter: the type of card and the channel path it is on."""
 
-    type: Literal["qeth_generic"] = attribute(required=True)
+    type: Literal["qeth_generic"] = required(attribute())
     card_type: str | None = value(dt.STRING, name="card_type")
     chpid: str | None = value(dt.STRING)
 
@@ -82,10 +82,10 @@ class QethCard(Element):
 class ChannelGroup(Capability):
     """Several channel-attached devices that make up one."""
 
-    state: Literal["online", "offline"] = value(required=True)
-    cssid: int = value(CSSID, required=True)
-    ssid: int = value(SSID, required=True)
-    devno: int = value(DEVNO, required=True)
+    state: Literal["online", "offline"] = required(value())
+    cssid: int = required(value(CSSID))
+    ssid: int = required(value(SSID))
+    devno: int = required(value(DEVNO))
     members: GroupMembers | None = child()
     card: QethCard | None = child("capability")
 
@@ -94,15 +94,15 @@ class ChannelGroup(Capability):
 class AdjunctCard(Capability):
     """A cryptographic adapter."""
 
-    adapter: int = value(AP_ADAPTER, name="ap-adapter", required=True)
+    adapter: int = required(value(AP_ADAPTER, name="ap-adapter"))
 
 
 @variant("ap_queue")
 class AdjunctQueue(Capability):
     """A queue of a cryptographic adapter: one usage domain of it."""
 
-    adapter: int = value(AP_ADAPTER, name="ap-adapter", required=True)
-    domain: int = value(AP_DOMAIN, name="ap-domain", required=True)
+    adapter: int = required(value(AP_ADAPTER, name="ap-adapter"))
+    domain: int = required(value(AP_DOMAIN, name="ap-domain"))
 
 
 @variant("ap_matrix")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, children, element, value, variant
+from polyvisor.documents import Element, attribute, child, children, element, required, value, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.nodedev.capability import Capability
 
@@ -34,21 +34,21 @@ class NetworkLink(Element):
 class OffloadFeature(Element):
     """Work that the device takes off the CPU (``tso``, ``gro``) or a thing it can do (``rdma``, ``switchdev``)."""
 
-    name: str = attribute(dt.STRING, required=True)
+    name: str = required(attribute(dt.STRING))
 
 
 @element("capability")
 class NetworkStandard(Element):
     """Wired (``80203``) or wireless (``80211``)."""
 
-    type: Literal["80203", "80211"] = attribute(required=True)
+    type: Literal["80203", "80211"] = required(attribute())
 
 
 @variant("net")
 class NetworkCapability(Capability):
     """A network device: its name on the host and hardware address."""
 
-    interface: str = value(dt.STRING, required=True)
+    interface: str = required(value(dt.STRING))
     address: str | None = value(dt.MAC)
     link: NetworkLink | None = child()
     features: list[OffloadFeature] = children("feature")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, children, element, text, value, variant
+from polyvisor.documents import Element, attribute, child, children, element, required, text, value, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.nodedev.capability import PCI_ID, Capability, HostPciAddress, IommuGroup
 from polyvisor.model.nodedev.mediated import MediatedType
@@ -18,7 +18,7 @@ PCI_FUNCTION = dt.number("function", 0, 7)
 
 
 class _PciNamed(Element):
-    id: int = attribute(PCI_ID, required=True)
+    id: int = required(attribute(PCI_ID))
     name: str | None = text(dt.STRING)
 
 
@@ -54,7 +54,7 @@ class PciCapability(Element):
 class OfPhysicalFunction(PciCapability):
     """The device is a virtual function; of which physical one."""
 
-    address: HostPciAddress = child(required=True)
+    address: HostPciAddress = required(child())
 
 
 @variant("virt_functions")
@@ -81,9 +81,7 @@ class DividablePciDevice(PciCapability):
 class VendorField(Element):
     """A field that the vendor defines."""
 
-    index: str = attribute(
-        dt.Datatype("index", pattern="[0-9A-Z]", describe="a digit or capital letter"), required=True
-    )
+    index: str = required(attribute(dt.Datatype("index", pattern="[0-9A-Z]", describe="a digit or capital letter")))
     value: str | None = text(dt.STRING)
 
 
@@ -91,9 +89,7 @@ class VendorField(Element):
 class SystemField(Element):
     """A field for the system's owner."""
 
-    index: str = attribute(
-        dt.Datatype("index", pattern="[0-9A-Z]", describe="a digit or capital letter"), required=True
-    )
+    index: str = required(attribute(dt.Datatype("index", pattern="[0-9A-Z]", describe="a digit or capital letter")))
     value: str | None = text(dt.STRING)
 
 
@@ -136,17 +132,17 @@ class VitalProductData(PciCapability):
 class NumaPlace(Element):
     """The NUMA node the device is close to."""
 
-    node: int = attribute(dt.number("NUMA node", -1, 2**31 - 1), required=True)
+    node: int = required(attribute(dt.number("NUMA node", -1, 2**31 - 1)))
 
 
 @element("link")
 class PciExpressLink(Element):
     """A PCI Express link: what it is capable of (``cap``) or its state (``sta``). Speed in GT/s, width in lanes."""
 
-    validity: Literal["cap", "sta"] = attribute(required=True)
+    validity: Literal["cap", "sta"] = required(attribute())
     port: int | None = attribute(dt.UINT)
     speed: Literal["", "2.5", "5", "8", "16", "32", "64"] | None = attribute()
-    width: int = attribute(dt.UINT8, required=True)
+    width: int = required(attribute(dt.UINT8))
 
 
 @element("pci-express")
@@ -161,12 +157,12 @@ class PciDevice(Capability):
     """A PCI function; ``pci_class`` is class, subclass and programming interface in one number."""
 
     pci_class: int | None = value(PCI_CLASS, name="class")
-    domain: int = value(PCI_DOMAIN, required=True)
-    bus: int = value(PCI_BUS, required=True)
-    slot: int = value(PCI_SLOT, required=True)
-    function: int = value(PCI_FUNCTION, required=True)
-    product: PciProduct = child(required=True)
-    vendor: PciVendor = child(required=True)
+    domain: int = required(value(PCI_DOMAIN))
+    bus: int = required(value(PCI_BUS))
+    slot: int = required(value(PCI_SLOT))
+    function: int = required(value(PCI_FUNCTION))
+    product: PciProduct = required(child())
+    vendor: PciVendor = required(child())
     abilities: list[PciCapability] = children("capability")
     iommu_group: IommuGroup | None = child()
     numa: NumaPlace | None = child()

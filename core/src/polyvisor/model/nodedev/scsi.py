@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from polyvisor.documents import Element, attribute, children, element, value, variant
+from polyvisor.documents import Element, attribute, children, element, required, value, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.nodedev.capability import WORLD_WIDE_NAME, Capability
 
@@ -66,7 +66,7 @@ class RemotePort(StrEnum):
 class FibreChannelPort(TargetCapability):
     """A port on the other side of a Fibre Channel fabric."""
 
-    rport: str = value(dt.STRING, required=True)
+    rport: str = required(value(dt.STRING))
     wwpn: str | None = value(WORLD_WIDE_NAME)
 
 
@@ -74,7 +74,7 @@ class FibreChannelPort(TargetCapability):
 class ScsiTarget(Capability):
     """A SCSI target, by its name in sysfs."""
 
-    target: str = value(dt.STRING, required=True)
+    target: str = required(value(dt.STRING))
     abilities: list[TargetCapability] = children("capability", max=1)
 
 
@@ -82,10 +82,10 @@ class ScsiTarget(Capability):
 class ScsiDevice(Capability):
     """A SCSI unit, by its address; ``unit_type`` says what it is (``disk``, ``cdrom``, ``tape``)."""
 
-    host: int = value(dt.UINT, required=True)
-    bus: int = value(dt.UINT, required=True)
-    target: int = value(dt.UINT, required=True)
-    lun: int = value(dt.UINT64, required=True)
+    host: int = required(value(dt.UINT))
+    bus: int = required(value(dt.UINT))
+    target: int = required(value(dt.UINT))
+    lun: int = required(value(dt.UINT64))
     unit_type: str | None = value(dt.STRING, name="type")
 
 
@@ -123,7 +123,7 @@ class HotpluggableDrive(DriveCapability):
 class StorageCapability(Capability):
     """A drive or a volume of the host: sizes in bytes."""
 
-    block: str = value(dt.ABSPATH, required=True)
+    block: str = required(value(dt.ABSPATH))
     bus: str | None = value(dt.STRING)
     drive_type: str | None = value(dt.STRING, name="drive_type")
     model: str | None = value(dt.STRING)

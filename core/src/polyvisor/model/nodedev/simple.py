@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, element, text, value, variant
+from polyvisor.documents import Element, attribute, child, element, required, text, value, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.nodedev.capability import USB_ID, Capability
 
@@ -18,7 +18,7 @@ class Hardware(Element):
     vendor: str | None = value(dt.STRING)
     version: str | None = value(dt.STRING)
     serial: str | None = value(dt.STRING)
-    uuid: str = value(dt.UUID, required=True)
+    uuid: str = required(value(dt.UUID))
 
 
 @element("firmware")
@@ -35,8 +35,8 @@ class SystemCapability(Capability):
     """The host itself, the root of the tree."""
 
     product: str | None = value(dt.STRING)
-    hardware: Hardware = child(required=True)
-    firmware: Firmware = child(required=True)
+    hardware: Hardware = required(child())
+    firmware: Firmware = required(child())
 
 
 class _UsbNamed(Element):
@@ -58,8 +58,8 @@ class UsbVendor(_UsbNamed):
 class UsbDevice(Capability):
     """A device on a USB bus."""
 
-    bus: int = value(dt.UINT, required=True)
-    device: int = value(dt.UINT, required=True)
+    bus: int = required(value(dt.UINT))
+    device: int = required(value(dt.UINT))
     product: UsbProduct | None = child()
     vendor: UsbVendor | None = child()
 
@@ -68,10 +68,10 @@ class UsbDevice(Capability):
 class UsbInterface(Capability):
     """An interface of a USB device: its number and what it speaks."""
 
-    number: int = value(dt.UINT, required=True)
-    usb_class: int = value(USB_CLASS, name="class", required=True)
-    subclass: int = value(USB_CLASS, required=True)
-    protocol: int = value(USB_CLASS, required=True)
+    number: int = required(value(dt.UINT))
+    usb_class: int = required(value(USB_CLASS, name="class"))
+    subclass: int = required(value(USB_CLASS))
+    protocol: int = required(value(USB_CLASS))
     description: str | None = value(dt.STRING)
 
 
@@ -79,7 +79,7 @@ class UsbInterface(Capability):
 class DrmDevice(Capability):
     """A node of the direct rendering manager."""
 
-    drm_type: Literal["primary", "control", "render"] = value(name="type", required=True)
+    drm_type: Literal["primary", "control", "render"] = required(value(name="type"))
 
 
 @variant("vdpa")
@@ -93,4 +93,4 @@ class VdpaDevice(Capability):
 class ScsiGeneric(Capability):
     """The character device through which SCSI commands pass."""
 
-    char: str = value(dt.ABSPATH, required=True)
+    char: str = required(value(dt.ABSPATH))

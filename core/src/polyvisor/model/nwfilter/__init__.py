@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from polyvisor.documents import Element, attribute, child, children, element, value
+from polyvisor.documents import Element, attribute, child, children, element, required, value
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.nwfilter import values
 from polyvisor.model.nwfilter.protocols import AnyProtocol, Protocol
@@ -36,8 +36,8 @@ class FilterDirection(StrEnum):
 class FilterRule(Element):
     """A rule; those of least ``priority`` come first. ``statematch``: whether answers to what passed pass as well."""
 
-    action: FilterAction = attribute(required=True)
-    direction: FilterDirection = attribute(required=True)
+    action: FilterAction = required(attribute())
+    direction: FilterDirection = required(attribute())
     priority: int = attribute(values.PRIORITY, default=500)
     statematch: bool = attribute(values.STATEMATCH, default=True, omit_default=True)
     protocol: AnyProtocol | None = child(doc="What packets it is about; all of them when left out.")
@@ -47,15 +47,15 @@ class FilterRule(Element):
 class FilterParameter(Element):
     """A value of a variable; a variable that is named again has several."""
 
-    name: str = attribute(values.PARAMETER_NAME, required=True)
-    value: str = attribute(values.PARAMETER_VALUE, required=True)
+    name: str = required(attribute(values.PARAMETER_NAME))
+    value: str = required(attribute(values.PARAMETER_VALUE))
 
 
 @element("filterref")
 class FilterReference(Element):
     """Another filter, and values for its variables."""
 
-    filter: str = attribute(values.FILTER_NAME, required=True)
+    filter: str = required(attribute(values.FILTER_NAME))
     parameters: list[FilterParameter] = children("parameter")
 
     def sort(self) -> None:
@@ -67,7 +67,7 @@ class FilterReference(Element):
 class NetworkFilter(Element):
     """A filter: rules and references to filters, which apply in this order where priorities are equal."""
 
-    name: str = attribute(values.FILTER_NAME, required=True)
+    name: str = required(attribute(values.FILTER_NAME))
     chain: str | None = attribute(values.CHAIN, doc="root when left out.")
     priority: int | None = attribute(values.PRIORITY, doc="That of the chain when left out.")
     uuid: str | None = value(dt.UUID)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, element, extensions, value, variant
+from polyvisor.documents import Element, attribute, child, element, extensions, required, value, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.storage import Allocation, Bytes, Capacity, Permissions
 from polyvisor.model.storagepool.source import (
@@ -60,7 +60,7 @@ class Available(Bytes):
 class CopyOnWrite(Element):
     """Whether files are copied on writing, on filesystems where that is a choice (btrfs)."""
 
-    state: bool = attribute(dt.BOOL, required=True)
+    state: bool = required(attribute(dt.BOOL))
 
 
 @element("features")
@@ -74,21 +74,21 @@ class PoolFeatures(Element):
 class VolumeRefresh(Element):
     """Whether the sizes of volumes are asked for (``default``) or taken to be their capacity."""
 
-    allocation: Literal["default", "capacity"] = attribute(required=True)
+    allocation: Literal["default", "capacity"] = required(attribute())
 
 
 @element("refresh")
 class Refresh(Element):
     """What happens when the volumes are looked up anew."""
 
-    volume: VolumeRefresh = child(required=True)
+    volume: VolumeRefresh = required(child())
 
 
 @element("target")
 class PoolTarget(Element):
     """The directory in which the volumes appear, and the permissions it is made with."""
 
-    path: str = value(dt.ABSPATH, required=True)
+    path: str = required(value(dt.ABSPATH))
     permissions: Permissions | None = child()
 
 
@@ -118,30 +118,30 @@ class StoragePool(Element):
 class DirectoryPool(StoragePool):
     """Files in a directory."""
 
-    name: str = value(POOL_NAME, required=True)
+    name: str = required(value(POOL_NAME))
     features: PoolFeatures | None = child()
     source: DirectoryPoolSource | None = child()
-    target: PoolTarget = child(required=True)
+    target: PoolTarget = required(child())
 
 
 @variant("fs")
 class FilesystemPool(StoragePool):
     """Files in a filesystem that is mounted for it."""
 
-    name: str = value(POOL_NAME, required=True)
+    name: str = required(value(POOL_NAME))
     features: PoolFeatures | None = child()
-    source: FilesystemPoolSource = child(required=True)
-    target: PoolTarget = child(required=True)
+    source: FilesystemPoolSource = required(child())
+    target: PoolTarget = required(child())
 
 
 @variant("netfs")
 class NetworkFilesystemPool(StoragePool):
     """Files in a network filesystem that is mounted for it."""
 
-    name: str = value(POOL_NAME, required=True)
+    name: str = required(value(POOL_NAME))
     features: PoolFeatures | None = child()
-    source: NetworkFilesystemPoolSource = child(required=True)
-    target: PoolTarget = child(required=True)
+    source: NetworkFilesystemPoolSource = required(child())
+    target: PoolTarget = required(child())
 
 
 @variant("logical")
@@ -156,72 +156,72 @@ class LogicalPool(StoragePool):
 class DiskPool(StoragePool):
     """Partitions of a disk."""
 
-    name: str = value(POOL_NAME, required=True)
-    source: DiskPoolSource = child(required=True)
-    target: PoolTarget = child(required=True)
+    name: str = required(value(POOL_NAME))
+    source: DiskPoolSource = required(child())
+    target: PoolTarget = required(child())
 
 
 @variant("iscsi")
 class IscsiPool(StoragePool):
     """Units of an iSCSI target that the host logs in to."""
 
-    name: str = value(POOL_NAME, required=True)
-    source: IscsiPoolSource = child(required=True)
-    target: PoolTarget = child(required=True)
+    name: str = required(value(POOL_NAME))
+    source: IscsiPoolSource = required(child())
+    target: PoolTarget = required(child())
 
 
 @variant("iscsi-direct")
 class IscsiDirectPool(StoragePool):
     """Units of an iSCSI target that hypervisors log in to by themselves."""
 
-    name: str = value(POOL_NAME, required=True)
-    source: IscsiDirectPoolSource = child(required=True)
+    name: str = required(value(POOL_NAME))
+    source: IscsiDirectPoolSource = required(child())
 
 
 @variant("scsi")
 class ScsiPool(StoragePool):
     """Units behind a SCSI host adapter."""
 
-    name: str = value(POOL_NAME, required=True)
-    source: ScsiPoolSource = child(required=True)
-    target: PoolTarget = child(required=True)
+    name: str = required(value(POOL_NAME))
+    source: ScsiPoolSource = required(child())
+    target: PoolTarget = required(child())
 
 
 @variant("mpath")
 class MultipathPool(StoragePool):
     """The multipath devices of the host."""
 
-    name: str = value(POOL_NAME, required=True)
+    name: str = required(value(POOL_NAME))
     source: MultipathPoolSource | None = child()
-    target: PoolTarget = child(required=True)
+    target: PoolTarget = required(child())
 
 
 @variant("rbd")
 class RbdPool(StoragePool):
     """Images in a Ceph cluster."""
 
-    source: RbdPoolSource = child(required=True)
+    source: RbdPoolSource = required(child())
 
 
 @variant("sheepdog")
 class SheepdogPool(StoragePool):
     """Images in a Sheepdog cluster."""
 
-    source: SheepdogPoolSource = child(required=True)
+    source: SheepdogPoolSource = required(child())
 
 
 @variant("gluster")
 class GlusterPool(StoragePool):
     """Files in a Gluster volume, reached without mounting it."""
 
-    source: GlusterPoolSource = child(required=True)
+    source: GlusterPoolSource = required(child())
 
 
 @variant("zfs")
 class ZfsPool(StoragePool):
     """Volumes of a ZFS pool."""
 
-    source: ZfsPoolSource = child(required=True)
+    source: ZfsPoolSource = required(child())
     target: PoolTarget | None = child()
 
 
@@ -229,9 +229,9 @@ class ZfsPool(StoragePool):
 class VirtuozzoPool(StoragePool):
     """Files in a cluster of Virtuozzo storage."""
 
-    name: str = value(POOL_NAME, required=True)
-    source: VirtuozzoPoolSource = child(required=True)
-    target: PoolTarget = child(required=True)
+    name: str = required(value(POOL_NAME))
+    source: VirtuozzoPoolSource = required(child())
+    target: PoolTarget = required(child())
 
 
 __all__ = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from polyvisor.documents import Element, OneOf, Together, attribute, child, children, element, value, variant
+from polyvisor.documents import Element, OneOf, Together, attribute, child, children, element, required, value, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain.address import PciSourceAddress
 from polyvisor.model.domain.devices.storage import Initiator
@@ -42,7 +42,7 @@ VolumeGroupFormat = Literal["unknown", "lvm2"]
 class PoolHost(Element):
     """A server."""
 
-    name: str = attribute(HOST, required=True)
+    name: str = required(attribute(HOST))
     port: int | None = attribute(dt.PORT)
 
 
@@ -50,22 +50,22 @@ class PoolHost(Element):
 class BlockDevice(Element):
     """A block device of the host."""
 
-    path: str = attribute(dt.ABSPATH, required=True)
+    path: str = required(attribute(dt.ABSPATH))
 
 
 @element("freeExtent")
 class FreeExtent(Element):
     """Space between partitions, in bytes."""
 
-    start: int = attribute(dt.UINT64, required=True)
-    end: int = attribute(dt.UINT64, required=True)
+    start: int = required(attribute(dt.UINT64))
+    end: int = required(attribute(dt.UINT64))
 
 
 @element("device")
 class DiskDevice(Element):
     """A disk to partition. ``part_separator``: whether a ``p`` stands between its name and a partition's number."""
 
-    path: str = attribute(dt.ABSPATH, required=True)
+    path: str = required(attribute(dt.ABSPATH))
     part_separator: bool | None = attribute(dt.BOOL)
     free_extents: list[FreeExtent] = children("freeExtent", volatile=True)
 
@@ -74,22 +74,22 @@ class DiskDevice(Element):
 class IscsiTarget(Element):
     """An iSCSI target, by its qualified name."""
 
-    path: str = attribute(dt.NONEMPTY, required=True)
+    path: str = required(attribute(dt.NONEMPTY))
 
 
 @element("dir")
 class SourceDirectory(Element):
     """A directory, or what an export is called."""
 
-    path: str = attribute(dt.NONEMPTY, required=True)
+    path: str = required(attribute(dt.NONEMPTY))
 
 
 @element("protocol")
 class Protocol(Element):
     """The version of the NFS protocol."""
 
-    ver: str = attribute(
-        dt.Datatype("version", pattern="[0-9]+(\\.[0-9]+)?", describe="a version such as 3 or 4.1"), required=True
+    ver: str = required(
+        attribute(dt.Datatype("version", pattern="[0-9]+(\\.[0-9]+)?", describe="a version such as 3 or 4.1"))
     )
 
 
@@ -97,14 +97,14 @@ class Protocol(Element):
 class SourceVendor(Element):
     """Who made the storage."""
 
-    name: str = attribute(dt.STRING, required=True)
+    name: str = required(attribute(dt.STRING))
 
 
 @element("product")
 class SourceProduct(Element):
     """What the storage is called."""
 
-    name: str = attribute(dt.STRING, required=True)
+    name: str = required(attribute(dt.STRING))
 
 
 @element("secret", rules=(OneOf("uuid", "usage", required=True),))
@@ -120,17 +120,17 @@ class PoolSecret(Element):
 class PoolAuth(Element):
     """Who logs in, in which way, and with which secret."""
 
-    type: Literal["chap", "ceph"] = attribute(required=True)
-    username: str = attribute(dt.NONEMPTY, required=True)
-    secret: PoolSecret = child(required=True)
+    type: Literal["chap", "ceph"] = required(attribute())
+    username: str = required(attribute(dt.NONEMPTY))
+    secret: PoolSecret = required(child())
 
 
 @element("parentaddr")
 class ParentAddress(Element):
     """An adapter by its PCI function and its number on it, which stay when numbers of hosts do not."""
 
-    unique_id: int = attribute(dt.UINT, required=True)
-    address: PciSourceAddress = child(required=True)
+    unique_id: int = required(attribute(dt.UINT))
+    address: PciSourceAddress = required(child())
 
 
 @element("adapter", by="type")
@@ -157,36 +157,36 @@ class FibreChannelAdapter(Adapter):
     parent_wwpn: str | None = attribute(WORLD_WIDE_NAME)
     parent_fabric_wwn: str | None = attribute(WORLD_WIDE_NAME)
     managed: bool | None = attribute(dt.BOOL)
-    wwnn: str = attribute(WORLD_WIDE_NAME, required=True)
-    wwpn: str = attribute(WORLD_WIDE_NAME, required=True)
+    wwnn: str = required(attribute(WORLD_WIDE_NAME))
+    wwpn: str = required(attribute(WORLD_WIDE_NAME))
 
 
 @element("format")
 class FilesystemFormatElement(Element):
     """The filesystem on the device."""
 
-    type: FilesystemFormat = attribute(required=True)
+    type: FilesystemFormat = required(attribute())
 
 
 @element("format")
 class NetworkFilesystemFormat(Element):
     """The network filesystem."""
 
-    type: NetworkFilesystem = attribute(required=True)
+    type: NetworkFilesystem = required(attribute())
 
 
 @element("format")
 class PartitionTableFormat(Element):
     """The partition table of the disk."""
 
-    type: PartitionTable = attribute(required=True)
+    type: PartitionTable = required(attribute())
 
 
 @element("format")
 class VolumeGroupFormatElement(Element):
     """The format of the volume group."""
 
-    type: VolumeGroupFormat = attribute(required=True)
+    type: VolumeGroupFormat = required(attribute())
 
 
 # -- sources ----------------------------------------------------------------------------------------------------
@@ -211,7 +211,7 @@ class MultipathPoolSource(_Source):
 class FilesystemPoolSource(_Source):
     """A block device with a filesystem."""
 
-    device: BlockDevice = child(required=True)
+    device: BlockDevice = required(child())
     format: FilesystemFormatElement | None = child()
 
 
@@ -220,7 +220,7 @@ class NetworkFilesystemPoolSource(_Source):
     """An export of a file server."""
 
     hosts: list[PoolHost] = children("host", min=1)
-    dir: SourceDirectory = child(required=True)
+    dir: SourceDirectory = required(child())
     format: NetworkFilesystemFormat | None = child()
     protocol: Protocol | None = child()
 
@@ -238,7 +238,7 @@ class LogicalPoolSource(_Source):
 class DiskPoolSource(_Source):
     """A disk and its partition table."""
 
-    device: DiskDevice = child(required=True)
+    device: DiskDevice = required(child())
     format: PartitionTableFormat | None = child()
 
 
@@ -246,8 +246,8 @@ class DiskPoolSource(_Source):
 class IscsiPoolSource(_Source):
     """A target of an iSCSI server."""
 
-    host: PoolHost = child(required=True)
-    device: IscsiTarget = child(required=True)
+    host: PoolHost = required(child())
+    device: IscsiTarget = required(child())
     initiator: Initiator | None = child()
     auth: PoolAuth | None = child()
 
@@ -256,9 +256,9 @@ class IscsiPoolSource(_Source):
 class IscsiDirectPoolSource(_Source):
     """A target of an iSCSI server that hypervisors reach by themselves."""
 
-    host: PoolHost = child(required=True)
-    device: IscsiTarget = child(required=True)
-    initiator: Initiator = child(required=True)
+    host: PoolHost = required(child())
+    device: IscsiTarget = required(child())
+    initiator: Initiator = required(child())
     auth: PoolAuth | None = child()
 
 
@@ -266,7 +266,7 @@ class IscsiDirectPoolSource(_Source):
 class ScsiPoolSource(_Source):
     """A SCSI host adapter."""
 
-    adapter: Adapter = child(required=True)
+    adapter: Adapter = required(child())
 
 
 @element("source")
@@ -274,7 +274,7 @@ class RbdPoolSource(_Source):
     """A pool of a Ceph cluster; ``name`` may go on with ``/`` and a namespace."""
 
     hosts: list[PoolHost] = children("host")
-    name: str = value(dt.STRING, required=True)
+    name: str = required(value(dt.STRING))
     auth: PoolAuth | None = child()
 
 
@@ -283,7 +283,7 @@ class SheepdogPoolSource(_Source):
     """A Sheepdog cluster."""
 
     hosts: list[PoolHost] = children("host", min=1)
-    name: str = value(dt.STRING, required=True)
+    name: str = required(value(dt.STRING))
 
 
 @element("source")
@@ -292,7 +292,7 @@ class GlusterPoolSource(_Source):
 
     hosts: list[PoolHost] = children("host", min=1)
     dir: SourceDirectory | None = child()
-    name: str = value(dt.STRING, required=True)
+    name: str = required(value(dt.STRING))
 
 
 @element("source")
@@ -300,11 +300,11 @@ class ZfsPoolSource(_Source):
     """A ZFS pool, and the device to make it on."""
 
     device: BlockDevice | None = child()
-    name: str = value(dt.STRING, required=True)
+    name: str = required(value(dt.STRING))
 
 
 @element("source")
 class VirtuozzoPoolSource(_Source):
     """A cluster of Virtuozzo storage."""
 
-    name: str = value(dt.STRING, required=True)
+    name: str = required(value(dt.STRING))

@@ -9,6 +9,7 @@ from polyvisor_qemu.support import only, refusal
 from polyvisor_qemu.virtio import driver_options, model_suffix
 
 if TYPE_CHECKING:
+    from polyvisor.model.domain.devices.controller import PciControllerModelName
     from polyvisor_qemu.argv import Guest
     from polyvisor_qemu.commandline import CommandLine
     from polyvisor_qemu.machine import Machine
@@ -41,7 +42,7 @@ SCSI = {
 }
 """QEMU's device for each model of SCSI controller."""
 
-BRIDGES = {
+BRIDGES: dict[str, tuple[PciControllerModelName, str]] = {
     "pci-bridge": ("pci-bridge", "pci-bridge"),
     "dmi-to-pci-bridge": ("i82801b11-bridge", "i82801b11-bridge"),
     "pcie-to-pci-bridge": ("pcie-pci-bridge", "pcie-pci-bridge"),

@@ -9,11 +9,12 @@ from polyvisor_qemu.devices import Place
 from polyvisor_qemu.support import described, only, refusal
 
 if TYPE_CHECKING:
+    from polyvisor.model.domain.devices.chardev import SerialModelName
     from polyvisor_qemu.argv import Guest
     from polyvisor_qemu.commandline import CommandLine
     from polyvisor_qemu.machine import Machine
 
-_MODELS = {
+_MODELS: dict[str, SerialModelName] = {
     "isa-serial": "isa-serial",
     "usb-serial": "usb-serial",
     "pci-serial": "pci-serial",

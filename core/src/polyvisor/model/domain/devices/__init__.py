@@ -118,6 +118,41 @@ class Devices(Element):
         return True
 
 
+Device = (
+    Disk
+    | Controller
+    | Lease
+    | Filesystem
+    | Interface
+    | Smartcard
+    | Serial
+    | Parallel
+    | Console
+    | Channel
+    | Input
+    | Tpm
+    | Graphics
+    | Sound
+    | Audio
+    | Video
+    | Hostdev
+    | Redirdev
+    | RedirectionFilter
+    | Hub
+    | Watchdog
+    | Memballoon
+    | Rng
+    | NvramDevice
+    | Panic
+    | Shmem
+    | MemoryDevice
+    | Crypto
+    | Iommu
+    | Vsock
+    | Pstore
+)
+"""Any device, for type checkers."""
+
 FIELDS: dict[type[Element], str] = {
     Disk: "disks",
     Controller: "controllers",

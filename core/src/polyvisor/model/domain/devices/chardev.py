@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Self
 
-from polyvisor.documents import Element, attribute, child, children, element, variant
+from polyvisor.documents import Element, attribute, child, children, element, required, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain.address import AcpiIndex, Address, Alias
 from polyvisor.model.domain.devices.storage import DeviceLabel, Reconnect
@@ -98,14 +98,14 @@ class UdpSource(Element):
 class ChannelNameSource(Element):
     """A named channel of SPICE or D-Bus."""
 
-    channel: str = attribute(dt.STRING, required=True)
+    channel: str = required(attribute(dt.STRING))
 
 
 @element("source")
 class NmdmSource(Element):
     """The two ends of a null-modem pair (FreeBSD)."""
 
-    master: str = attribute(dt.STRING, required=True)
+    master: str = required(attribute(dt.STRING))
     slave: str | None = attribute(dt.STRING)
 
 
@@ -113,14 +113,14 @@ class NmdmSource(Element):
 class ClipboardSwitch(Element):
     """Whether guest and client share a clipboard."""
 
-    copypaste: bool = attribute(dt.BOOL, required=True)
+    copypaste: bool = required(attribute(dt.BOOL))
 
 
 @element("mouse")
 class MouseMode(Element):
     """Whether the pointer's position comes from the client or from the guest."""
 
-    mode: Literal["client", "server"] = attribute(required=True)
+    mode: Literal["client", "server"] = required(attribute())
 
 
 @element("source")
@@ -170,14 +170,14 @@ class SocketProtocol(Element):
 class CharacterLog(Element):
     """A file that gets a copy of the guest's output."""
 
-    file: str = attribute(dt.ABSPATH, required=True)
+    file: str = required(attribute(dt.ABSPATH))
     append: bool | None = attribute(dt.ONOFF)
 
 
 class CharacterDevice(Element):
     """What all character devices have."""
 
-    type: CharacterType = attribute(required=True)
+    type: CharacterType = required(attribute())
     sources: list[CharacterSource] = children("source", by="type", cases=CHARACTER_SOURCES)
     protocol: SocketProtocol | None = child()
     log: CharacterLog | None = child()
@@ -188,21 +188,48 @@ class CharacterDevice(Element):
         return self.sources[0] if self.sources else None
 
 
+SerialModelName = Literal[
+    "isa-serial",
+    "usb-serial",
+    "pci-serial",
+    "spapr-vty",
+    "pl011",
+    "sclpconsole",
+    "sclplmconsole",
+    "16550a",
+    "isa-debugcon",
+]
+
+
+class Terminal(CharacterDevice):
+    """What serial ports, parallel ports and consoles have: nothing in the guest that must be named."""
+
+    @classmethod
+    def pty(cls) -> Self:
+        """On a pseudo-terminal of the host: what ``polyvisor console`` opens."""
+        return cls(type=CharacterType.PTY)
+
+    @classmethod
+    def file(cls, path: str, *, append: bool | None = None) -> Self:
+        """Into a file; what was in it is overwritten unless ``append``."""
+        return cls(type=CharacterType.FILE, sources=[OutputSource(path=path, append=append)])
+
+    @classmethod
+    def unix(cls, path: str, *, mode: SocketMode = "bind") -> Self:
+        """On a UNIX socket of the host, which the hypervisor listens on or connects to."""
+        return cls(type=CharacterType.UNIX, sources=[UnixSource(path=path, mode=mode)])
+
+    @classmethod
+    def tcp(cls, host: str, port: int, *, mode: SocketMode = "bind") -> Self:
+        """On a TCP port, which the hypervisor listens on or connects to."""
+        return cls(type=CharacterType.TCP, sources=[TcpSource(host=host, service=str(port), mode=mode)])
+
+
 @element("model")
 class SerialModel(Element):
     """The device that plays the serial port."""
 
-    name: Literal[
-        "isa-serial",
-        "usb-serial",
-        "pci-serial",
-        "spapr-vty",
-        "pl011",
-        "sclpconsole",
-        "sclplmconsole",
-        "16550a",
-        "isa-debugcon",
-    ] = attribute(required=True)
+    name: SerialModelName = required(attribute())
 
 
 @element("target")
@@ -226,7 +253,7 @@ class SerialTarget(Element):
 
 
 @element("serial")
-class Serial(CharacterDevice):
+class Serial(Terminal):
     """A serial port."""
 
     target: SerialTarget | None = child()
@@ -244,7 +271,7 @@ class ParallelTarget(Element):
 
 
 @element("parallel")
-class Parallel(CharacterDevice):
+class Parallel(Terminal):
     """A parallel port."""
 
     target: ParallelTarget | None = child()
@@ -274,7 +301,7 @@ class ConsoleTarget(Element):
 
 
 @element("console")
-class Console(CharacterDevice):
+class Console(Terminal):
     """A console; the first one of a machine with serial ports is its first serial port under another name."""
 
     tty: str | None = attribute(dt.STRING, volatile=True)
@@ -303,15 +330,20 @@ class NamedChannel(ChannelTarget):
 class ForwardedChannel(ChannelTarget):
     """An address and port of the guest's user-mode network."""
 
-    address: str = attribute(dt.IP, required=True)
-    port: int = attribute(dt.PORT, required=True)
+    address: str = required(attribute(dt.IP))
+    port: int = required(attribute(dt.PORT))
 
 
 @element("channel")
 class Channel(CharacterDevice):
     """A private channel between host and guest."""
 
-    target: ChannelTarget = child(required=True)
+    target: ChannelTarget = required(child())
     acpi: AcpiIndex | None = child()
     alias: Alias | None = child()
     address: Address | None = child()
+
+    @classmethod
+    def agent(cls, name: str = "org.qemu.guest_agent.0") -> Self:
+        """The channel of the guest agent, or of another program that listens on a port of that name."""
+        return cls(type=CharacterType.UNIX, target=NamedChannel(type="virtio", name=name))

@@ -29,6 +29,7 @@ from polyvisor.model.domain.devices.chardev import (
 )
 from polyvisor.model.domain.devices.controller import (
     Controller,
+    ControllerType,
     IdeController,
     PlainController,
     ScsiController,
@@ -381,8 +382,8 @@ def _used_controllers(devices: Devices, kind: str) -> Iterator[int]:
 _IMPLIED_CONTROLLERS: dict[str, Callable[[int], Controller]] = {
     "ide": lambda index: IdeController(index=index),
     "scsi": lambda index: ScsiController(index=index),
-    "fdc": lambda index: PlainController(type="fdc", index=index),
-    "sata": lambda index: PlainController(type="sata", index=index),
+    "fdc": lambda index: PlainController(type=ControllerType.FDC, index=index),
+    "sata": lambda index: PlainController(type=ControllerType.SATA, index=index),
     "virtio-serial": lambda index: VirtioSerialController(index=index),
-    "ccid": lambda index: PlainController(type="ccid", index=index),
+    "ccid": lambda index: PlainController(type=ControllerType.CCID, index=index),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, element, value, variant
+from polyvisor.documents import Element, attribute, child, element, required, value, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain import scalars
 from polyvisor.model.domain.address import AcpiIndex, Address, Alias, VirtioOptions
@@ -90,26 +90,29 @@ class ControllerDriver(VirtioOptions):
 class UsbMaster(Element):
     """The first port that a companion USB controller serves."""
 
-    startport: int = attribute(dt.UINT, required=True)
+    startport: int = required(attribute(dt.UINT))
+
+
+PciControllerModelName = Literal[
+    "pci-bridge",
+    "i82801b11-bridge",
+    "ioh3420",
+    "x3130-upstream",
+    "xio3130-downstream",
+    "pxb",
+    "pxb-pcie",
+    "pcie-root-port",
+    "spapr-pci-host-bridge",
+    "pcie-pci-bridge",
+    "pci-host-bridge",
+]
 
 
 @element("model")
 class PciControllerModel(Element):
     """The device that plays the PCI controller."""
 
-    name: Literal[
-        "pci-bridge",
-        "i82801b11-bridge",
-        "ioh3420",
-        "x3130-upstream",
-        "xio3130-downstream",
-        "pxb",
-        "pxb-pcie",
-        "pcie-root-port",
-        "spapr-pci-host-bridge",
-        "pcie-pci-bridge",
-        "pci-host-bridge",
-    ] = attribute(required=True)
+    name: PciControllerModelName = required(attribute())
 
 
 @element("target")
@@ -219,7 +222,7 @@ class XenbusController(Controller):
 class PciController(Controller):
     """A PCI root, bridge, port or switch."""
 
-    model: PciModel = attribute(required=True)
+    model: PciModel = required(attribute())
     device: PciControllerModel | None = child(name="model")
     target: PciControllerTarget | None = child()
     pcihole64: Kibibytes | None = child(name="pcihole64")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, element
+from polyvisor.documents import Element, attribute, child, element, required
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain.address import AcpiIndex, Address, Alias
 
@@ -13,7 +13,7 @@ from polyvisor.model.domain.address import AcpiIndex, Address, Alias
 class CryptoBackend(Element):
     """Who does the computing."""
 
-    model: Literal["builtin", "lkcf"] = attribute(required=True)
+    model: Literal["builtin", "lkcf"] = required(attribute())
     queues: int | None = attribute(dt.POSITIVE)
 
 
@@ -21,9 +21,9 @@ class CryptoBackend(Element):
 class Crypto(Element):
     """A crypto accelerator."""
 
-    model: Literal["virtio"] = attribute(required=True)
-    type: Literal["qemu"] = attribute(required=True)
-    backend: CryptoBackend = child(required=True)
+    model: Literal["virtio"] = required(attribute())
+    type: Literal["qemu"] = required(attribute())
+    backend: CryptoBackend = required(child())
     acpi: AcpiIndex | None = child()
     alias: Alias | None = child()
     address: Address | None = child()

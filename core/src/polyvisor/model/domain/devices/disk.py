@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Literal, Self
 
-from polyvisor.documents import Element, OneOf, attribute, child, children, element, flag, value, variant
+from polyvisor.documents import Element, OneOf, attribute, child, children, element, flag, required, value, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain import scalars
 from polyvisor.model.domain.address import AcpiIndex, Address, Alias, BootOrder, VirtioModel, VirtioOptions
@@ -18,7 +19,11 @@ from polyvisor.model.domain.devices.storage import (
     FileSource,
     ImageFormat,
     MetadataCache,
+    NetworkProtocol,
     StorageFormat,
+    StorageHost,
+    VolumeSource,
+    network_source,
 )
 from polyvisor.model.domain.tuning import IoLimits
 
@@ -64,14 +69,14 @@ class DiskBus(StrEnum):
 class IothreadQueue(Element):
     """A virtqueue that an I/O thread serves."""
 
-    id: int = attribute(dt.UINT, required=True)
+    id: int = required(attribute(dt.UINT))
 
 
 @element("iothread")
 class IothreadMapping(Element):
     """An I/O thread and the queues it serves (all in turn when none is named)."""
 
-    id: int = attribute(dt.POSITIVE, required=True)
+    id: int = required(attribute(dt.POSITIVE))
     queues: list[IothreadQueue] = children("queue")
 
 
@@ -122,8 +127,8 @@ class BackingImage(BackingStore):
     """An image, its format, and what is beneath it."""
 
     index: int | None = attribute(dt.UINT, volatile=True)
-    format: ImageFormat = child(required=True)
-    source: AnySource = child(by="type", cases=SOURCES, required=True)
+    format: ImageFormat = required(child())
+    source: AnySource = required(child(by="type", cases=SOURCES))
     backing_store: BackingStore | None = child(name="backingStore")
 
 
@@ -139,7 +144,7 @@ class Mirror(Element):
 class MirrorFile(Mirror):
     """A copy job as old documents describe it."""
 
-    file: str = attribute(dt.ABSPATH, required=True)
+    file: str = required(attribute(dt.ABSPATH))
     format: str | None = attribute(dt.NAME)
 
 
@@ -147,11 +152,11 @@ class MirrorFile(Mirror):
 class MirrorJob(Mirror):
     """A copy or commit job."""
 
-    type: DiskType = attribute(required=True)
+    type: DiskType = required(attribute())
     file: str | None = attribute(dt.ABSPATH, doc="Repeats the source's file for old readers.")
     format_name: str | None = attribute(dt.NAME, name="format", doc="Repeats the format for old readers.")
     format: ImageFormat | None = child()
-    source: AnySource = child(by="type", cases=SOURCES, required=True)
+    source: AnySource = required(child(by="type", cases=SOURCES))
     backing_store: BackingStore | None = child(name="backingStore")
 
 
@@ -159,7 +164,7 @@ class MirrorJob(Mirror):
 class DiskTarget(Element):
     """The name and bus under which the guest gets the disk."""
 
-    dev: str = attribute(scalars.DISK_TARGET, required=True)
+    dev: str = required(attribute(scalars.DISK_TARGET))
     bus: DiskBus | None = attribute()
     tray: Literal["open", "closed"] | None = attribute()
     removable: bool | None = attribute(dt.ONOFF)
@@ -178,7 +183,7 @@ class IoTune(IoLimits):
 class ThrottleFilter(Element):
     """A throttle group the disk's I/O passes through."""
 
-    group: str = attribute(dt.STRING, required=True)
+    group: str = required(attribute(dt.STRING))
 
 
 @element("throttlefilters")
@@ -199,9 +204,9 @@ class Transient(Element):
 class Geometry(Element):
     """Cylinders, heads and sectors as the guest's firmware sees them."""
 
-    cyls: int = attribute(dt.UINT, required=True)
-    heads: int = attribute(dt.UINT, required=True)
-    secs: int = attribute(dt.UINT, required=True)
+    cyls: int = required(attribute(dt.UINT))
+    heads: int = required(attribute(dt.UINT))
+    secs: int = required(attribute(dt.UINT))
     trans: Literal["auto", "none", "lba"] | None = attribute()
 
 
@@ -218,7 +223,7 @@ class BlockIo(Element):
 class BackendDomain(Element):
     """The Xen domain that serves the device."""
 
-    name: str = attribute(dt.STRING, required=True)
+    name: str = required(attribute(dt.STRING))
 
 
 @element("disk", rules=(OneOf("iotune", "throttlefilters"),))
@@ -239,7 +244,7 @@ class Disk(Element):
     geometry: Geometry | None = child()
     blockio: BlockIo | None = child()
     mirror: Mirror | None = child(volatile=True)
-    target: DiskTarget = child(required=True)
+    target: DiskTarget = required(child())
     iotune: IoTune | None = child()
     throttlefilters: ThrottleFilters | None = child()
     readonly: bool = flag()
@@ -257,7 +262,13 @@ class Disk(Element):
 
     @classmethod
     def file(
-        cls, path: str, *, target: str, bus: str | None = None, format: str | None = None, readonly: bool = False
+        cls,
+        path: str,
+        *,
+        target: str,
+        bus: DiskBus | str | None = None,
+        format: StorageFormat | None = None,
+        readonly: bool = False,
     ) -> Self:
         """A disk in an image file; ``bus`` follows from the target's prefix when it is left out."""
         return cls(
@@ -269,7 +280,13 @@ class Disk(Element):
 
     @classmethod
     def block(
-        cls, path: str, *, target: str, bus: str | None = None, format: str | None = "raw", readonly: bool = False
+        cls,
+        path: str,
+        *,
+        target: str,
+        bus: DiskBus | str | None = None,
+        format: StorageFormat | None = "raw",
+        readonly: bool = False,
     ) -> Self:
         """A disk on a block device of the host."""
         return cls(
@@ -281,7 +298,50 @@ class Disk(Element):
         )
 
     @classmethod
-    def cdrom(cls, path: str | None = None, *, target: str, bus: str | None = None) -> Self:
+    def network(
+        cls,
+        protocol: NetworkProtocol | str,
+        name: str,
+        *,
+        target: str,
+        hosts: Iterable[str | tuple[str, int]] = (),
+        bus: DiskBus | str | None = None,
+        format: StorageFormat | None = "raw",
+        readonly: bool = False,
+    ) -> Self:
+        """A disk behind a network protocol: ``name`` is the export, image or path; ``hosts`` are names of servers,
+        each alone or with its port. InvalidArgument for a protocol there is not."""
+        servers = [(host, None) if isinstance(host, str) else host for host in hosts]
+        return cls(
+            type=DiskType.NETWORK,
+            source=network_source(protocol, name, [StorageHost(name=host, port=port) for host, port in servers]),
+            target=_target(target, bus),
+            driver=DiskDriver(type=format) if format else None,
+            readonly=readonly,
+        )
+
+    @classmethod
+    def volume(
+        cls,
+        pool: str,
+        volume: str,
+        *,
+        target: str,
+        bus: DiskBus | str | None = None,
+        format: StorageFormat | None = None,
+        readonly: bool = False,
+    ) -> Self:
+        """A disk that is a volume of a storage pool."""
+        return cls(
+            type=DiskType.VOLUME,
+            source=VolumeSource(pool=pool, volume=volume),
+            target=_target(target, bus),
+            driver=DiskDriver(type=format) if format else None,
+            readonly=readonly,
+        )
+
+    @classmethod
+    def cdrom(cls, path: str | None = None, *, target: str, bus: DiskBus | str | None = None) -> Self:
         """A CD-ROM drive, empty without a path."""
         return cls(
             device=DiskDevice.CDROM,
@@ -291,7 +351,7 @@ class Disk(Element):
         )
 
 
-def _target(name: str, bus: str | None) -> DiskTarget:
+def _target(name: str, bus: DiskBus | str | None) -> DiskTarget:
     return DiskTarget(dev=name, bus=DiskBus(bus) if bus else bus_of_target(name))
 
 

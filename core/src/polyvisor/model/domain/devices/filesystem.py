@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Self
 
-from polyvisor.documents import Element, attribute, child, element, flag
+from polyvisor.documents import Element, attribute, child, element, flag, required
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain import scalars
 from polyvisor.model.domain.address import AcpiIndex, Address, Alias, BootOrder, VirtioModel, VirtioOptions
@@ -48,28 +48,28 @@ class DirectoryExport(Element):
 class FileExport(Element):
     """An image file."""
 
-    file: str = attribute(dt.STRING, required=True)
+    file: str = required(attribute(dt.STRING))
 
 
 @element("source")
 class BlockExport(Element):
     """A block device."""
 
-    dev: str = attribute(dt.STRING, required=True)
+    dev: str = required(attribute(dt.STRING))
 
 
 @element("source")
 class TemplateExport(Element):
     """A container template."""
 
-    name: str = attribute(dt.STRING, required=True)
+    name: str = required(attribute(dt.STRING))
 
 
 @element("source")
 class RamExport(Element):
     """Memory; ``usage`` counts KiB unless ``units`` says otherwise."""
 
-    usage: int = attribute(dt.UINT64, required=True)
+    usage: int = required(attribute(dt.UINT64))
     units: str | None = attribute(dt.UNIT)
 
 
@@ -77,8 +77,8 @@ class RamExport(Element):
 class VolumeExport(Element):
     """A volume of a storage pool."""
 
-    pool: str = attribute(dt.STRING, required=True)
-    volume: str = attribute(dt.STRING, required=True)
+    pool: str = required(attribute(dt.STRING))
+    volume: str = required(attribute(dt.STRING))
 
 
 EXPORTS = {
@@ -97,21 +97,21 @@ EXPORTS = {
 class FilesystemTarget(Element):
     """The mount point in a container, or the tag by which a virtual machine mounts it."""
 
-    dir: str = attribute(dt.STRING, required=True)
+    dir: str = required(attribute(dt.STRING))
 
 
 @element("cache")
 class FilesystemCache(Element):
     """What the guest may cache."""
 
-    mode: Literal["none", "always", "auto", "metadata"] = attribute(required=True)
+    mode: Literal["none", "always", "auto", "metadata"] = required(attribute())
 
 
 @element("sandbox")
 class Sandbox(Element):
     """How virtiofsd confines itself."""
 
-    mode: Literal["namespace", "chroot"] = attribute(required=True)
+    mode: Literal["namespace", "chroot"] = required(attribute())
 
 
 @element("lock")
@@ -133,7 +133,7 @@ class ThreadPool(Element):
 class OpenFiles(Element):
     """How many files virtiofsd may hold open."""
 
-    max: int = attribute(dt.POSITIVE, required=True)
+    max: int = required(attribute(dt.POSITIVE))
 
 
 @element("binary")
@@ -162,10 +162,10 @@ class Filesystem(Element):
     driver: FilesystemDriver | None = child()
     binary: FileServer | None = child()
     idmap: IdMap | None = child()
-    source: DirectoryExport | FileExport | BlockExport | TemplateExport | RamExport | VolumeExport = child(
-        by="type", cases=EXPORTS, required=True
+    source: DirectoryExport | FileExport | BlockExport | TemplateExport | RamExport | VolumeExport = required(
+        child(by="type", cases=EXPORTS)
     )
-    target: FilesystemTarget = child(required=True)
+    target: FilesystemTarget = required(child())
     readonly: bool = flag()
     space_hard_limit: Bytes | None = child(name="space_hard_limit")
     space_soft_limit: Bytes | None = child(name="space_soft_limit")
@@ -173,3 +173,21 @@ class Filesystem(Element):
     acpi: AcpiIndex | None = child()
     alias: Alias | None = child()
     address: Address | None = child()
+
+    @classmethod
+    def virtiofs(cls, directory: str, *, tag: str, readonly: bool = False) -> Self:
+        """A directory of the host that a virtual machine mounts by its tag, served by virtiofsd.
+
+        The guest's memory must be shared: ``memory_backing=MemoryBacking(access=MemoryAccess(mode="shared"))``."""
+        return cls(
+            accessmode="passthrough",
+            driver=FilesystemDriver(type="virtiofs"),
+            source=DirectoryExport(dir=directory),
+            target=FilesystemTarget(dir=tag),
+            readonly=readonly,
+        )
+
+    @classmethod
+    def mount(cls, directory: str, *, at: str, readonly: bool = False) -> Self:
+        """A directory of the host at a place in a container, or by its tag ``at`` (9p) in a virtual machine."""
+        return cls(source=DirectoryExport(dir=directory), target=FilesystemTarget(dir=at), readonly=readonly)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, children, element, variant
+from polyvisor.documents import Element, attribute, child, children, element, required, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain import scalars
 from polyvisor.model.domain.devices.chardev import ClipboardSwitch, MouseMode
@@ -35,7 +35,7 @@ class AddressListen(Listen):
 class NetworkListen(Listen):
     """The host's address on a virtual network, which is filled in while the guest runs."""
 
-    network: str = attribute(dt.STRING, required=True)
+    network: str = required(attribute(dt.STRING))
     address: str | None = attribute(dt.STRING, volatile=True)
 
 
@@ -55,7 +55,7 @@ class NoListen(Listen):
 class OpenGl(Element):
     """Hardware rendering."""
 
-    enable: bool = attribute(dt.BOOL, required=True)
+    enable: bool = required(attribute(dt.BOOL))
     rendernode: str | None = attribute(dt.ABSPATH)
 
 
@@ -71,52 +71,52 @@ class RenderNode(Element):
 class AudioReference(Element):
     """The audio backend in use, by number."""
 
-    id: int = attribute(dt.UINT, required=True)
+    id: int = required(attribute(dt.UINT))
 
 
 @element("channel")
 class SpiceChannel(Element):
     """Whether one SPICE channel must be encrypted."""
 
-    name: Literal["main", "display", "inputs", "cursor", "playback", "record", "smartcard", "usbredir"] = attribute(
-        required=True
+    name: Literal["main", "display", "inputs", "cursor", "playback", "record", "smartcard", "usbredir"] = required(
+        attribute()
     )
-    mode: Literal["any", "secure", "insecure"] = attribute(required=True)
+    mode: Literal["any", "secure", "insecure"] = required(attribute())
 
 
 @element("image")
 class ImageCompression(Element):
     """Compression of still images."""
 
-    compression: Literal["auto_glz", "auto_lz", "quic", "glz", "lz", "off"] = attribute(required=True)
+    compression: Literal["auto_glz", "auto_lz", "quic", "glz", "lz", "off"] = required(attribute())
 
 
 @element("jpeg")
 class WanCompression(Element):
     """Compression over slow links."""
 
-    compression: Literal["auto", "never", "always"] = attribute(required=True)
+    compression: Literal["auto", "never", "always"] = required(attribute())
 
 
 @element("playback")
 class PlaybackCompression(Element):
     """Compression of sound."""
 
-    compression: bool = attribute(dt.ONOFF, required=True)
+    compression: bool = required(attribute(dt.ONOFF))
 
 
 @element("streaming")
 class Streaming(Element):
     """Which areas of the screen are sent as video."""
 
-    mode: Literal["filter", "all", "off"] = attribute(required=True)
+    mode: Literal["filter", "all", "off"] = required(attribute())
 
 
 @element("filetransfer")
 class FileTransfer(Element):
     """Whether clients may send files."""
 
-    enable: bool = attribute(dt.BOOL, required=True)
+    enable: bool = required(attribute(dt.BOOL))
 
 
 @element("graphics", by="type")
@@ -124,6 +124,16 @@ class Graphics(Element):
     """A graphical console."""
 
     type: Literal["vnc", "spice", "rdp", "sdl", "desktop", "egl-headless", "dbus"] = attribute(required=True)
+
+    @staticmethod
+    def vnc(*, listen: str = "127.0.0.1", port: int | None = None, password: str | None = None) -> Vnc:
+        """A VNC server on an address of the host; on a port that is free at each start when none is given."""
+        return Vnc(port=port, autoport=port is None, passwd=password, listens=[AddressListen(address=listen)])
+
+    @staticmethod
+    def spice(*, listen: str = "127.0.0.1", port: int | None = None, password: str | None = None) -> Spice:
+        """A SPICE server on an address of the host; on a port that is free at each start when none is given."""
+        return Spice(port=port, autoport=port is None, passwd=password, listens=[AddressListen(address=listen)])
 
 
 @variant("vnc")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, children, element, flag, value, variant
+from polyvisor.documents import Element, attribute, child, children, element, flag, required, value, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain import scalars
 from polyvisor.model.domain.address import AcpiIndex, Address, Alias, BootOrder, PciSourceAddress
@@ -16,14 +16,14 @@ from polyvisor.model.domain.devices.storage import Auth, Initiator, StorageHost
 class UsbId(Element):
     """A USB vendor or product number."""
 
-    id: int = attribute(scalars.USB_ID, required=True)
+    id: int = required(attribute(scalars.USB_ID))
 
 
 @element("address")
 class UsbSourceAddress(Element):
     """A USB device of the host by bus and device number."""
 
-    bus: int = attribute(scalars.USB_NUMBER, required=True)
+    bus: int = required(attribute(scalars.USB_NUMBER))
     device: int | None = attribute(scalars.USB_NUMBER)
     port: str | None = attribute(scalars.USB_PORT)
 
@@ -44,23 +44,23 @@ class PciSource(Element):
     """A PCI function of the host."""
 
     write_filtering: bool | None = attribute(dt.BOOL, name="writeFiltering")
-    address: PciSourceAddress = child(required=True)
+    address: PciSourceAddress = required(child())
 
 
 @element("adapter")
 class ScsiAdapter(Element):
     """A SCSI host adapter of the host."""
 
-    name: str = attribute(dt.NAME, required=True)
+    name: str = required(attribute(dt.NAME))
 
 
 @element("address")
 class ScsiSourceAddress(Element):
     """A unit on a SCSI adapter."""
 
-    bus: int = attribute(dt.UINT, required=True)
-    target: int = attribute(dt.UINT, required=True)
-    unit: int = attribute(dt.UINT64, required=True)
+    bus: int = required(attribute(dt.UINT))
+    target: int = required(attribute(dt.UINT))
+    unit: int = required(attribute(dt.UINT64))
 
 
 @element("source", by="protocol")
@@ -74,15 +74,15 @@ class ScsiSource(Element):
 class ScsiAdapterSource(ScsiSource):
     """A unit on an adapter of the host."""
 
-    adapter: ScsiAdapter = child(required=True)
-    address: ScsiSourceAddress = child(required=True)
+    adapter: ScsiAdapter = required(child())
+    address: ScsiSourceAddress = required(child())
 
 
 @variant("iscsi")
 class ScsiIscsiSource(ScsiSource):
     """A unit of an iSCSI target."""
 
-    name: str = attribute(dt.STRING, required=True)
+    name: str = required(attribute(dt.STRING))
     hosts: list[StorageHost] = children("host", min=1)
     auth: Auth | None = child()
     initiator: Initiator | None = child()
@@ -92,43 +92,43 @@ class ScsiIscsiSource(ScsiSource):
 class ScsiHostSource(Element):
     """A SCSI target that the kernel serves by vhost."""
 
-    protocol: Literal["vhost"] = attribute(required=True)
-    wwpn: str = attribute(scalars.SCSI_NAME, required=True)
+    protocol: Literal["vhost"] = required(attribute())
+    wwpn: str = required(attribute(scalars.SCSI_NAME))
 
 
 @element("address")
 class MdevAddress(Element):
     """A mediated device by UUID."""
 
-    uuid: str = attribute(dt.UUID, required=True)
+    uuid: str = required(attribute(dt.UUID))
 
 
 @element("source")
 class MdevSource(Element):
     """A mediated device of the host."""
 
-    address: MdevAddress = child(required=True)
+    address: MdevAddress = required(child())
 
 
 @element("source")
 class StorageCapability(Element):
     """A block device given to a container."""
 
-    block: str = value(dt.STRING, required=True)
+    block: str = required(value(dt.STRING))
 
 
 @element("source")
 class MiscCapability(Element):
     """A character device given to a container."""
 
-    char: str = value(dt.STRING, required=True)
+    char: str = required(value(dt.STRING))
 
 
 @element("source")
 class NetCapability(Element):
     """A network interface given to a container."""
 
-    interface: str = value(dt.STRING, required=True)
+    interface: str = required(value(dt.STRING))
 
 
 @element("driver")
@@ -169,7 +169,7 @@ class Hostdev(Element):
     """A device of the host given to the guest."""
 
     mode: Literal["subsystem", "capabilities"] = attribute(default="subsystem")
-    type: Literal["usb", "pci", "scsi", "scsi_host", "mdev", "storage", "misc", "net"] = attribute(required=True)
+    type: Literal["usb", "pci", "scsi", "scsi_host", "mdev", "storage", "misc", "net"] = required(attribute())
     managed: bool | None = attribute(dt.BOOL)
     model: (
         Literal["vfio-pci", "vfio-ccw", "vfio-ap", "virtio", "virtio-transitional", "virtio-non-transitional"] | None
@@ -179,7 +179,7 @@ class Hostdev(Element):
     sgio: Literal["filtered", "unfiltered"] | None = attribute(when={"type": ("scsi",)})
     rawio: bool | None = attribute(dt.BOOL, when={"type": ("scsi",)})
     driver: HostdevDriver | None = child()
-    source: HostdevSource = child(by=("mode", "type"), cases=SOURCES, required=True)
+    source: HostdevSource = required(child(by=("mode", "type"), cases=SOURCES))
     teaming: Teaming | None = child()
     ips: list[IpAddress] = children("ip")
     routes: list[Route] = children("route")

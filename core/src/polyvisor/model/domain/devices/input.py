@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, element, variant
+from polyvisor.documents import Element, attribute, child, element, required, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain.address import AcpiIndex, Address, Alias, VirtioDriver, VirtioModel
 
@@ -25,14 +25,14 @@ class InputBus(StrEnum):
 class PassthroughSource(Element):
     """An event device of the host."""
 
-    evdev: str = attribute(dt.ABSPATH, required=True)
+    evdev: str = required(attribute(dt.ABSPATH))
 
 
 @element("source")
 class EvdevSource(Element):
     """An event device of the host whose events QEMU reads."""
 
-    dev: str = attribute(dt.ABSPATH, required=True)
+    dev: str = required(attribute(dt.ABSPATH))
     grab: Literal["all"] | None = attribute()
     grab_toggle: Literal["ctrl-ctrl", "alt-alt", "shift-shift", "meta-meta", "scrolllock", "ctrl-scrolllock"] | None = (
         attribute(name="grabToggle")
@@ -65,11 +65,11 @@ class PassthroughInput(Input):
 
     bus: InputBus | None = attribute()
     model: VirtioModel | None = attribute()
-    source: PassthroughSource = child(required=True)
+    source: PassthroughSource = required(child())
 
 
 @variant("evdev")
 class EvdevInput(Input):
     """Events of a host device, fed to the guest's emulated devices."""
 
-    source: EvdevSource = child(required=True)
+    source: EvdevSource = required(child())

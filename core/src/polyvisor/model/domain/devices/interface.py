@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal, Self
 
-from polyvisor.documents import Element, attribute, child, children, element, value, variant
+from polyvisor.documents import Element, attribute, child, children, element, required, value, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain import scalars
 from polyvisor.model.domain.address import AcpiIndex, Address, Alias, BootOrder, PciSourceAddress, VirtioOptions
@@ -37,7 +37,7 @@ class InterfaceType(StrEnum):
 class Mac(Element):
     """The interface's hardware address."""
 
-    address: str = attribute(scalars.UNICAST, required=True)
+    address: str = required(attribute(scalars.UNICAST))
     type: Literal["generated", "static"] | None = attribute()
     check: bool | None = attribute(dt.BOOL)
 
@@ -46,7 +46,7 @@ class Mac(Element):
 class NetworkAttachment(Element):
     """A virtual network, and a port group of it."""
 
-    network: str = attribute(dt.STRING, required=True)
+    network: str = required(attribute(dt.STRING))
     portgroup: str | None = attribute(dt.STRING)
     portid: str | None = attribute(dt.UUID, volatile=True)
     bridge: str | None = attribute(dt.STRING, volatile=True)
@@ -56,14 +56,14 @@ class NetworkAttachment(Element):
 class BridgeAttachment(Element):
     """A bridge of the host."""
 
-    bridge: str = attribute(scalars.INTERFACE_NAME, required=True)
+    bridge: str = required(attribute(scalars.INTERFACE_NAME))
 
 
 @element("source")
 class DirectAttachment(Element):
     """A macvtap device on an interface of the host."""
 
-    dev: str = attribute(dt.STRING, required=True)
+    dev: str = required(attribute(dt.STRING))
     mode: Literal["vepa", "bridge", "private", "passthrough"] | None = attribute()
 
 
@@ -78,7 +78,7 @@ class UserAttachment(Element):
 class IpAddress(Element):
     """An IP address; ``prefix`` is the length of its network part."""
 
-    address: str = attribute(dt.IP, required=True)
+    address: str = required(attribute(dt.IP))
     family: Literal["ipv4", "ipv6"] | None = attribute()
     prefix: int | None = attribute(scalars.IP_PREFIX)
     peer: str | None = attribute(dt.IP)
@@ -89,10 +89,10 @@ class Route(Element):
     """A route of the guest's network."""
 
     family: Literal["ipv4", "ipv6"] | None = attribute()
-    address: str = attribute(dt.IP, required=True)
+    address: str = required(attribute(dt.IP))
     netmask: str | None = attribute(dt.IPV4)
     prefix: int | None = attribute(scalars.IP_PREFIX)
-    gateway: str = attribute(dt.IP, required=True)
+    gateway: str = required(attribute(dt.IP))
     metric: int | None = attribute(dt.POSITIVE)
 
 
@@ -108,7 +108,7 @@ class EthernetAttachment(Element):
 class HostdevAttachment(Element):
     """A PCI function of the host, given to the guest."""
 
-    address: PciSourceAddress = child(required=True)
+    address: PciSourceAddress = required(child())
 
 
 @element("source", by="type")
@@ -122,8 +122,8 @@ class VhostUserAttachment(Element):
 class VhostUserSocket(VhostUserAttachment):
     """A network daemon behind a UNIX socket."""
 
-    path: str = attribute(dt.ABSPATH, required=True)
-    mode: Literal["server", "client"] = attribute(required=True)
+    path: str = required(attribute(dt.ABSPATH))
+    mode: Literal["server", "client"] = required(attribute())
     reconnect: Reconnect | None = child()
 
 
@@ -138,7 +138,7 @@ class VhostUserUplink(VhostUserAttachment):
 class VdpaAttachment(Element):
     """A vhost-vdpa character device."""
 
-    dev: str = attribute(dt.ABSPATH, required=True)
+    dev: str = required(attribute(dt.ABSPATH))
 
 
 @element("local")
@@ -153,8 +153,8 @@ class LocalEndpoint(Element):
 class SocketAttachment(Element):
     """A TCP socket to connect to, or a multicast group."""
 
-    address: str = attribute(dt.IPV4, required=True)
-    port: int = attribute(dt.PORT, required=True)
+    address: str = required(attribute(dt.IPV4))
+    port: int = required(attribute(dt.PORT))
 
 
 @element("source")
@@ -162,30 +162,30 @@ class ServerAttachment(Element):
     """A TCP socket to listen on."""
 
     address: str | None = attribute(dt.IPV4)
-    port: int = attribute(dt.PORT, required=True)
+    port: int = required(attribute(dt.PORT))
 
 
 @element("source")
 class UdpAttachment(Element):
     """A UDP tunnel."""
 
-    address: str = attribute(dt.IPV4, required=True)
-    port: int = attribute(dt.PORT, required=True)
-    local: LocalEndpoint = child(required=True)
+    address: str = required(attribute(dt.IPV4))
+    port: int = required(attribute(dt.PORT))
+    local: LocalEndpoint = required(child())
 
 
 @element("source")
 class InternalAttachment(Element):
     """A network inside the hypervisor."""
 
-    name: str = attribute(dt.STRING, required=True)
+    name: str = required(attribute(dt.STRING))
 
 
 @element("source")
 class SwitchAttachment(Element):
     """A port of a VMware distributed switch."""
 
-    switchid: str = attribute(dt.STRING, required=True)
+    switchid: str = required(attribute(dt.STRING))
     portid: int | None = attribute(dt.INT64)
     portgroupid: str | None = attribute(dt.STRING)
     connectionid: int | None = attribute(dt.INT64)
@@ -250,7 +250,7 @@ class VirtualPort(Element):
 class VlanTag(Element):
     """A VLAN the interface belongs to."""
 
-    id: int = attribute(scalars.VLAN_ID, required=True)
+    id: int = required(attribute(scalars.VLAN_ID))
     native_mode: Literal["tagged", "untagged"] | None = attribute(name="nativeMode")
 
 
@@ -266,14 +266,14 @@ class Vlan(Element):
 class Mtu(Element):
     """The greatest packet, in bytes."""
 
-    size: int = attribute(dt.UINT, required=True)
+    size: int = required(attribute(dt.UINT))
 
 
 @element("link")
 class Link(Element):
     """Whether the cable is plugged in."""
 
-    state: Literal["up", "down"] = attribute(required=True)
+    state: Literal["up", "down"] = required(attribute())
 
 
 @element("target")
@@ -302,7 +302,7 @@ class GuestEnd(Element):
 class InterfaceModel(Element):
     """The network card the guest sees."""
 
-    type: str = attribute(scalars.MODEL, required=True)
+    type: str = required(attribute(scalars.MODEL))
 
 
 @element("host")
@@ -363,7 +363,7 @@ class InterfaceBackend(Element):
 class Script(Element):
     """A script of the host that sets the interface up or takes it down."""
 
-    path: str = attribute(dt.STRING, required=True)
+    path: str = required(attribute(dt.STRING))
 
 
 @element("frames")
@@ -431,15 +431,15 @@ class Rom(Element):
 class FilterParameter(Element):
     """A variable handed to a network filter."""
 
-    name: str = attribute(dt.STRING, required=True)
-    value: str = attribute(dt.STRING, required=True)
+    name: str = required(attribute(dt.STRING))
+    value: str = required(attribute(dt.STRING))
 
 
 @element("filterref")
 class FilterReference(Element):
     """The network filter the interface's traffic passes."""
 
-    filter: str = attribute(scalars.FILTER, required=True)
+    filter: str = required(attribute(scalars.FILTER))
     parameters: list[FilterParameter] = children("parameter")
 
 
@@ -459,7 +459,7 @@ class PersistentTeaming(Teaming):
 class TransientTeaming(Teaming):
     """The interface that is unplugged for a migration; ``persistent`` is the alias of the other."""
 
-    persistent: str = attribute(scalars.ALIAS, required=True)
+    persistent: str = required(attribute(scalars.ALIAS))
 
 
 @element("port")
@@ -473,7 +473,7 @@ class PortOptions(Element):
 class ForwardedRange(Element):
     """Host ports that are forwarded, to where, or left out."""
 
-    start: int = attribute(dt.PORT, required=True)
+    start: int = required(attribute(dt.PORT))
     end: int | None = attribute(dt.PORT)
     to: int | None = attribute(dt.PORT)
     exclude: bool | None = attribute(dt.BOOL)
@@ -483,7 +483,7 @@ class ForwardedRange(Element):
 class PortForward(Element):
     """Ports of the host that lead to the guest."""
 
-    proto: Literal["tcp", "udp"] = attribute(required=True)
+    proto: Literal["tcp", "udp"] = required(attribute())
     address: str | None = attribute(dt.IP)
     dev: str | None = attribute(dt.STRING)
     ranges: list[ForwardedRange] = children("range")
@@ -493,7 +493,7 @@ class PortForward(Element):
 class Interface(Element):
     """A network interface."""
 
-    type: InterfaceType = attribute(required=True)
+    type: InterfaceType = required(attribute())
     managed: bool | None = attribute(dt.BOOL, when={"type": ("hostdev",)})
     trust_guest_rx_filters: bool | None = attribute(dt.BOOL, name="trustGuestRxFilters")
     mac: Mac | None = child()
@@ -539,6 +539,12 @@ class Interface(Element):
     def user(cls, *, mac: str | None = None, model: str | None = "virtio") -> Self:
         """An interface on a user-mode network, which needs no privilege."""
         return cls._attached(InterfaceType.USER, None, mac, model)
+
+    @classmethod
+    def direct(cls, card: str, *, mac: str | None = None, model: str | None = "virtio") -> Self:
+        """An interface bridged straight to a card of the host (macvtap); guest and host do not see each other."""
+        source = DirectAttachment(dev=card, mode="bridge")
+        return cls._attached(InterfaceType.DIRECT, source, mac, model)
 
     @classmethod
     def _attached(cls, type: InterfaceType, source: Attachment | None, mac: str | None, model: str | None) -> Self:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, element
+from polyvisor.documents import Element, attribute, child, element, required
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain.address import AcpiIndex, Address, Alias
 
@@ -27,7 +27,7 @@ class IommuDriver(Element):
 class Iommu(Element):
     """The guest's IOMMU."""
 
-    model: Literal["intel", "smmuv3", "virtio", "amd"] = attribute(required=True)
+    model: Literal["intel", "smmuv3", "virtio", "amd"] = required(attribute())
     driver: IommuDriver | None = child()
     acpi: AcpiIndex | None = child()
     alias: Alias | None = child()

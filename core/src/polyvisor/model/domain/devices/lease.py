@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from polyvisor.documents import Element, attribute, child, element, value
+from polyvisor.documents import Element, attribute, child, element, required, value
 from polyvisor.documents import datatypes as dt
 
 
@@ -10,7 +10,7 @@ from polyvisor.documents import datatypes as dt
 class LeaseTarget(Element):
     """The file that holds a lease, and the offset in it in bytes."""
 
-    path: str = attribute(dt.ABSPATH, required=True)
+    path: str = required(attribute(dt.ABSPATH))
     offset: int | None = attribute(dt.UINT64)
 
 
@@ -18,6 +18,6 @@ class LeaseTarget(Element):
 class Lease(Element):
     """A lease the guest must hold to run."""
 
-    lockspace: str = value(dt.STRING, required=True)
-    key: str = value(dt.STRING, required=True)
-    target: LeaseTarget = child(required=True)
+    lockspace: str = required(value(dt.STRING))
+    key: str = required(value(dt.STRING))
+    target: LeaseTarget = required(child())

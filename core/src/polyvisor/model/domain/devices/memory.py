@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, element, flag, value, variant
+from polyvisor.documents import Element, attribute, child, element, flag, required, value, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain import scalars
 from polyvisor.model.domain.address import AcpiIndex, Address, Alias
@@ -23,7 +23,7 @@ class PagesSource(Element):
 class NvdimmSource(Element):
     """The file or device that holds persistent memory."""
 
-    path: str = value(dt.STRING, required=True)
+    path: str = required(value(dt.STRING))
     alignsize: Kibibytes | None = child(name="alignsize")
     pmem: bool = flag()
 
@@ -32,7 +32,7 @@ class NvdimmSource(Element):
 class PathSource(Element):
     """The file that holds persistent memory."""
 
-    path: str = value(dt.STRING, required=True)
+    path: str = required(value(dt.STRING))
 
 
 @element("source")
@@ -46,14 +46,14 @@ class EnclaveSource(Element):
 class BaseAddress(Element):
     """The guest physical address the module begins at."""
 
-    base: int = attribute(scalars.MEMORY_BASE, required=True)
+    base: int = required(attribute(scalars.MEMORY_BASE))
 
 
 @element("target")
 class ModuleTarget(Element):
     """The size of a module and the guest cell it belongs to."""
 
-    size: Kibibytes = child(name="size", required=True)
+    size: Kibibytes = required(child(name="size"))
     node: int | None = value(dt.UINT)
 
 
@@ -61,14 +61,14 @@ class ModuleTarget(Element):
 class NvdimmLabel(Element):
     """The part of a persistent module kept for namespace labels."""
 
-    size: Kibibytes = child(name="size", required=True)
+    size: Kibibytes = required(child(name="size"))
 
 
 @element("target")
 class NvdimmTarget(Element):
     """Size, cell and label area of a persistent module."""
 
-    size: Kibibytes = child(name="size", required=True)
+    size: Kibibytes = required(child(name="size"))
     node: int | None = value(dt.UINT)
     label: NvdimmLabel | None = child()
     readonly: bool = flag()
@@ -78,7 +78,7 @@ class NvdimmTarget(Element):
 class PmemTarget(Element):
     """Size and place of virtio persistent memory."""
 
-    size: Kibibytes = child(name="size", required=True)
+    size: Kibibytes = required(child(name="size"))
     address: BaseAddress | None = child()
 
 
@@ -87,7 +87,7 @@ class VirtioMemTarget(Element):
     """Size, block size and requested size of virtio memory."""
 
     dynamic_memslots: bool | None = attribute(dt.BOOL, name="dynamicMemslots")
-    size: Kibibytes = child(name="size", required=True)
+    size: Kibibytes = required(child(name="size"))
     node: int | None = value(dt.UINT)
     block: Kibibytes | None = child(name="block")
     requested: Kibibytes | None = child(name="requested")
@@ -109,7 +109,7 @@ class Dimm(MemoryDevice):
     """A DIMM."""
 
     source: PagesSource | None = child()
-    target: ModuleTarget = child(required=True)
+    target: ModuleTarget = required(child())
     acpi: AcpiIndex | None = child()
     alias: Alias | None = child()
     address: Address | None = child()
@@ -120,8 +120,8 @@ class Nvdimm(MemoryDevice):
     """A persistent DIMM."""
 
     uuid: str | None = value(dt.UUID)
-    source: NvdimmSource = child(required=True)
-    target: NvdimmTarget = child(required=True)
+    source: NvdimmSource = required(child())
+    target: NvdimmTarget = required(child())
     acpi: AcpiIndex | None = child()
     alias: Alias | None = child()
     address: Address | None = child()
@@ -131,8 +131,8 @@ class Nvdimm(MemoryDevice):
 class VirtioPmem(MemoryDevice):
     """Persistent memory by virtio."""
 
-    source: PathSource = child(required=True)
-    target: PmemTarget = child(required=True)
+    source: PathSource = required(child())
+    target: PmemTarget = required(child())
     acpi: AcpiIndex | None = child()
     alias: Alias | None = child()
     address: Address | None = child()
@@ -143,7 +143,7 @@ class VirtioMem(MemoryDevice):
     """Memory that grows and shrinks by virtio."""
 
     source: PagesSource | None = child()
-    target: VirtioMemTarget = child(required=True)
+    target: VirtioMemTarget = required(child())
     acpi: AcpiIndex | None = child()
     alias: Alias | None = child()
     address: Address | None = child()
@@ -154,6 +154,6 @@ class SgxMemory(MemoryDevice):
     """Enclave page cache."""
 
     source: EnclaveSource | None = child()
-    target: ModuleTarget = child(required=True)
+    target: ModuleTarget = required(child())
     alias: Alias | None = child()
     address: Address | None = child()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, element
+from polyvisor.documents import Element, attribute, child, element, required
 from polyvisor.model.domain.address import Address, Alias
 
 
@@ -12,7 +12,7 @@ from polyvisor.model.domain.address import Address, Alias
 class Hub(Element):
     """A USB hub."""
 
-    type: Literal["usb"] = attribute(required=True)
+    type: Literal["usb"] = required(attribute())
     alias: Alias | None = child()
     address: Address | None = child()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, children, element, value, values, variant
+from polyvisor.documents import Element, attribute, child, children, element, required, value, values, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain.address import AcpiIndex, Address, Alias, BootOrder
 from polyvisor.model.domain.devices.chardev import (
@@ -26,7 +26,7 @@ USB_VERSION = dt.Datatype("usbVersion", pattern=r"\-1|[0-9]{1,2}\.[0-9]{1,2}", d
 class Redirdev(CharacterDevice):
     """A port for USB devices of a client."""
 
-    bus: Literal["usb"] = attribute(required=True)
+    bus: Literal["usb"] = required(attribute())
     boot: BootOrder | None = child()
     alias: Alias | None = child()
     address: Address | None = child()
@@ -40,7 +40,7 @@ class RedirectionRule(Element):
     vendor: str | None = attribute(USB_FILTER_ID)
     product: str | None = attribute(USB_FILTER_ID)
     version: str | None = attribute(USB_VERSION)
-    allow: bool = attribute(dt.BOOL, required=True)
+    allow: bool = required(attribute(dt.BOOL))
 
 
 @element("redirfilter")
@@ -77,6 +77,6 @@ class CertificateSmartcard(Smartcard):
 class PassthroughSmartcard(Smartcard):
     """A reader at the other end of a character device."""
 
-    type: CharacterType = attribute(required=True)
+    type: CharacterType = required(attribute())
     sources: list[CharacterSource] = children("source", by="type", cases=CHARACTER_SOURCES)
     protocol: SocketProtocol | None = child()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, children, element, text, variant
+from polyvisor.documents import Element, attribute, child, children, element, required, text, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain.address import AcpiIndex, Address, Alias, VirtioDriver, VirtioModel
 from polyvisor.model.domain.devices.chardev import (
@@ -19,7 +19,7 @@ from polyvisor.model.domain.devices.chardev import (
 class RngRate(Element):
     """How many bytes the guest may take in a period of milliseconds."""
 
-    bytes: int = attribute(dt.POSITIVE, required=True)
+    bytes: int = required(attribute(dt.POSITIVE))
     period: int | None = attribute(dt.POSITIVE)
 
 
@@ -41,7 +41,7 @@ class RandomBackend(RngBackend):
 class EgdBackend(RngBackend):
     """A daemon that speaks the entropy gathering protocol."""
 
-    type: CharacterType = attribute(required=True)
+    type: CharacterType = required(attribute())
     sources: list[CharacterSource] = children("source", by="type", cases=CHARACTER_SOURCES)
     protocol: SocketProtocol | None = child()
 
@@ -55,9 +55,9 @@ class BuiltinBackend(RngBackend):
 class Rng(Element):
     """A random number generator."""
 
-    model: VirtioModel = attribute(required=True)
+    model: VirtioModel = required(attribute())
     rate: RngRate | None = child()
-    backend: RngBackend = child(required=True)
+    backend: RngBackend = required(child())
     driver: VirtioDriver | None = child()
     acpi: AcpiIndex | None = child()
     alias: Alias | None = child()

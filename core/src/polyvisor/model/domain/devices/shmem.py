@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, element
+from polyvisor.documents import Element, attribute, child, element, required
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain.address import AcpiIndex, Address, Alias
 from polyvisor.model.domain.memory import Bytes
@@ -14,7 +14,7 @@ from polyvisor.model.domain.memory import Bytes
 class ShmemModel(Element):
     """The device that shows the shared memory."""
 
-    type: Literal["ivshmem", "ivshmem-plain", "ivshmem-doorbell"] = attribute(required=True)
+    type: Literal["ivshmem", "ivshmem-plain", "ivshmem-doorbell"] = required(attribute())
 
 
 @element("server")
@@ -37,7 +37,7 @@ class ShmemInterrupts(Element):
 class Shmem(Element):
     """Memory shared between guests."""
 
-    name: str = attribute(dt.STRING, required=True)
+    name: str = required(attribute(dt.STRING))
     role: Literal["master", "peer"] | None = attribute()
     model: ShmemModel | None = child()
     size: Bytes | None = child(name="size")

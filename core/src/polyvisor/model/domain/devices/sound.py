@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, children, element, variant
+from polyvisor.documents import Element, attribute, child, children, element, required, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain.address import AcpiIndex, Address, Alias, VirtioDriver
 from polyvisor.model.domain.devices.graphics import AudioReference
@@ -16,16 +16,14 @@ SampleFormat = Literal["s8", "u8", "s16", "u16", "s32", "u32", "f32"]
 class Codec(Element):
     """A codec of an HD audio card."""
 
-    type: Literal["duplex", "micro", "output"] = attribute(required=True)
+    type: Literal["duplex", "micro", "output"] = required(attribute())
 
 
 @element("sound")
 class Sound(Element):
     """A sound card."""
 
-    model: Literal["sb16", "es1370", "pcspk", "ac97", "ich6", "ich7", "ich9", "usb", "virtio"] = attribute(
-        required=True
-    )
+    model: Literal["sb16", "es1370", "pcspk", "ac97", "ich6", "ich7", "ich9", "usb", "virtio"] = required(attribute())
     multichannel: bool | None = attribute(dt.BOOL, when={"model": ("usb",)})
     streams: int | None = attribute(dt.UINT, when={"model": ("virtio",)})
     codecs: list[Codec] = children("codec")
@@ -106,7 +104,7 @@ class JackStream(AudioStream):
 class Audio(Element):
     """An audio system of the host; sound cards refer to it by number. The timer's period is in microseconds."""
 
-    id: int = attribute(dt.POSITIVE, required=True)
+    id: int = required(attribute(dt.POSITIVE))
     type: Literal[
         "none", "alsa", "coreaudio", "jack", "oss", "pulseaudio", "pipewire", "sdl", "spice", "file", "dbus"
     ] = attribute(required=True)

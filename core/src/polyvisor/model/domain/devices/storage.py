@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
-from polyvisor.documents import Element, OneOf, attribute, child, children, element, text, value, variant
+from polyvisor.documents import Element, OneOf, attribute, child, children, element, required, text, value, variant
 from polyvisor.documents import datatypes as dt
+from polyvisor.errors import InvalidArgument
 from polyvisor.model.domain import scalars
 from polyvisor.model.domain.address import PciSourceAddress
 from polyvisor.model.domain.memory import Bytes
@@ -63,7 +64,7 @@ class DeviceLabel(Element):
 class OwnLabel(DeviceLabel):
     """A label of their own."""
 
-    label: str = value(dt.STRING, required=True)
+    label: str = required(value(dt.STRING))
 
 
 @variant("no")
@@ -88,7 +89,7 @@ class ImpliedLabel(DeviceLabel):
 class AuthSecret(Element):
     """The secret that holds a password, by UUID or by usage."""
 
-    type: Literal["ceph", "iscsi"] = attribute(required=True)
+    type: Literal["ceph", "iscsi"] = required(attribute())
     uuid: str | None = attribute(dt.UUID)
     usage: str | None = attribute(dt.STRING)
 
@@ -97,15 +98,15 @@ class AuthSecret(Element):
 class Auth(Element):
     """Who logs in to the storage, and with which secret."""
 
-    username: str = attribute(dt.STRING, required=True)
-    secret: AuthSecret = child(required=True)
+    username: str = required(attribute(dt.STRING))
+    secret: AuthSecret = required(child())
 
 
 @element("secret", rules=(OneOf("uuid", "usage"),))
 class EncryptionSecret(Element):
     """The secret that holds a passphrase, by UUID or by usage."""
 
-    type: Literal["passphrase"] = attribute(required=True)
+    type: Literal["passphrase"] = required(attribute())
     uuid: str | None = attribute(dt.UUID)
     usage: str | None = attribute(dt.STRING)
 
@@ -114,7 +115,7 @@ class EncryptionSecret(Element):
 class Encryption(Element):
     """How stored data is encrypted."""
 
-    format: Literal["default", "qcow", "luks", "luks2", "luks-any"] = attribute(required=True)
+    format: Literal["default", "qcow", "luks", "luks2", "luks-any"] = required(attribute())
     engine: Literal["qemu", "librbd"] | None = attribute()
     secrets: list[EncryptionSecret] = children("secret")
 
@@ -123,9 +124,9 @@ class Encryption(Element):
 class ReservationsHelper(Element):
     """The socket of a helper that handles persistent reservations."""
 
-    type: Literal["unix"] = attribute(required=True)
-    path: str = attribute(dt.ABSPATH, required=True)
-    mode: Literal["client"] = attribute(required=True)
+    type: Literal["unix"] = required(attribute())
+    path: str = required(attribute(dt.ABSPATH))
+    mode: Literal["client"] = required(attribute())
 
 
 @element("reservations")
@@ -141,9 +142,9 @@ class Reservations(Element):
 class Slice(Element):
     """A part of the storage, in bytes."""
 
-    type: Literal["storage"] = attribute(required=True)
-    offset: int = attribute(dt.UINT64, required=True)
-    size: int = attribute(dt.UINT64, required=True)
+    type: Literal["storage"] = required(attribute())
+    offset: int = required(attribute(dt.UINT64))
+    size: int = required(attribute(dt.UINT64))
 
 
 @element("slices")
@@ -157,7 +158,7 @@ class Slices(Element):
 class ImageFormat(Element):
     """The format of an image, and the limit of its metadata cache."""
 
-    type: StorageFormat = attribute(required=True)
+    type: StorageFormat = required(attribute())
     metadata_cache: MetadataCache | None = child(name="metadata_cache")
 
 
@@ -220,10 +221,10 @@ class VolumeSource(LocalSource):
 class NvmeSource(Source):
     """A namespace of an NVMe controller that the hypervisor drives itself."""
 
-    type: Literal["pci"] = attribute(required=True)
+    type: Literal["pci"] = required(attribute())
     managed: bool | None = attribute(dt.BOOL)
-    namespace: int = attribute(dt.POSITIVE, required=True)
-    address: PciSourceAddress = child(required=True)
+    namespace: int = required(attribute(dt.POSITIVE))
+    address: PciSourceAddress = required(child())
 
 
 @element("reconnect")
@@ -238,8 +239,8 @@ class Reconnect(Element):
 class VhostUserSource(Source):
     """A storage daemon behind a UNIX socket."""
 
-    type: Literal["unix"] = attribute(required=True)
-    path: str = attribute(dt.ABSPATH, required=True)
+    type: Literal["unix"] = required(attribute())
+    path: str = required(attribute(dt.ABSPATH))
     reconnect: Reconnect | None = child()
 
 
@@ -247,7 +248,7 @@ class VhostUserSource(Source):
 class VdpaSource(Source):
     """A vhost-vdpa character device."""
 
-    dev: str = attribute(dt.ABSPATH, required=True)
+    dev: str = required(attribute(dt.ABSPATH))
 
 
 @element("host")
@@ -264,14 +265,14 @@ class StorageHost(Element):
 class RbdSnapshot(Element):
     """A snapshot within the storage cluster."""
 
-    name: str = attribute(dt.STRING, required=True)
+    name: str = required(attribute(dt.STRING))
 
 
 @element("config")
 class RbdConfig(Element):
     """The configuration file of a storage cluster."""
 
-    file: str = attribute(dt.ABSPATH, required=True)
+    file: str = required(attribute(dt.ABSPATH))
 
 
 COOKIE = dt.Datatype("cookie", pattern="[!-~ ]+", describe="printable ASCII characters")
@@ -281,8 +282,8 @@ COOKIE = dt.Datatype("cookie", pattern="[!-~ ]+", describe="printable ASCII char
 class Cookie(Element):
     """A cookie of an HTTP request."""
 
-    name: str = attribute(dt.STRING, required=True)
-    value: str = text(COOKIE, required=True)
+    name: str = required(attribute(dt.STRING))
+    value: str = required(text(COOKIE))
 
 
 @element("cookies")
@@ -296,42 +297,42 @@ class Cookies(Element):
 class Tls(Element):
     """Whether the server's certificate is checked."""
 
-    verify: bool = attribute(dt.BOOL, required=True)
+    verify: bool = required(attribute(dt.BOOL))
 
 
 @element("readahead")
 class ReadAhead(Element):
     """How much is read ahead, in bytes."""
 
-    size: int = attribute(dt.POSITIVE, required=True)
+    size: int = required(attribute(dt.POSITIVE))
 
 
 @element("timeout")
 class Timeout(Element):
     """How long to wait for the server, in seconds."""
 
-    seconds: int = attribute(dt.POSITIVE, required=True)
+    seconds: int = required(attribute(dt.POSITIVE))
 
 
 @element("iqn")
 class InitiatorName(Element):
     """An iSCSI qualified name."""
 
-    name: str = attribute(dt.STRING, required=True)
+    name: str = required(attribute(dt.STRING))
 
 
 @element("initiator")
 class Initiator(Element):
     """The name under which this host logs in to an iSCSI target."""
 
-    iqn: InitiatorName = child(required=True)
+    iqn: InitiatorName = required(child())
 
 
 @element("reconnect")
 class NbdReconnect(Element):
     """For how many seconds a lost connection is tried again."""
 
-    delay: int = attribute(dt.UINT, required=True)
+    delay: int = required(attribute(dt.UINT))
 
 
 @element("identity")
@@ -347,7 +348,7 @@ class SshIdentity(Element):
 class KnownHosts(Element):
     """The file with keys of known hosts."""
 
-    path: str = attribute(dt.ABSPATH, required=True)
+    path: str = required(attribute(dt.ABSPATH))
 
 
 @element("identity")
@@ -382,7 +383,7 @@ class IscsiSource(NetworkSource):
     """A logical unit of an iSCSI target."""
 
     hosts: list[StorageHost] = children("host", min=1, max=1)
-    name: str = attribute(dt.STRING, required=True)
+    name: str = required(attribute(dt.STRING))
     auth: Auth | None = child()
     initiator: Initiator | None = child()
 
@@ -403,7 +404,7 @@ class ClusterSource(NetworkSource):
 
     hosts: list[StorageHost] = children("host", min=1)
 
-    name: str = attribute(dt.STRING, required=True)
+    name: str = required(attribute(dt.STRING))
     tls: bool | None = attribute(dt.BOOL)
 
 
@@ -411,7 +412,7 @@ class ClusterSource(NetworkSource):
 class SheepdogSource(NetworkSource):
     """A volume of a Sheepdog cluster."""
 
-    name: str = attribute(dt.STRING, required=True)
+    name: str = required(attribute(dt.STRING))
 
 
 @variant("nfs")
@@ -419,7 +420,7 @@ class NfsSource(NetworkSource):
     """A file on an NFS server."""
 
     hosts: list[StorageHost] = children("host", min=1)
-    name: str = attribute(dt.STRING, required=True)
+    name: str = required(attribute(dt.STRING))
     identity: NfsIdentity | None = child()
 
 
@@ -428,7 +429,7 @@ class UrlSource(NetworkSource):
     """A file on a web or FTP server."""
 
     hosts: list[StorageHost] = children("host", min=1)
-    name: str = attribute(dt.STRING, required=True)
+    name: str = required(attribute(dt.STRING))
     query: str | None = attribute(dt.STRING)
     auth: Auth | None = child()
     ssl: Tls | None = child()
@@ -442,10 +443,23 @@ class SshSource(NetworkSource):
     """A file reached over SSH."""
 
     hosts: list[StorageHost] = children("host", min=1)
-    name: str = attribute(dt.STRING, required=True)
+    name: str = required(attribute(dt.STRING))
     auth: Auth | None = child()
     identity: SshIdentity | None = child()
     known_hosts: KnownHosts | None = child(name="knownHosts")
+
+
+def network_source(protocol: NetworkProtocol | str, name: str, hosts: list[StorageHost]) -> NetworkSource:
+    """What ``name`` is on ``hosts``, of the class of the protocol; InvalidArgument for a protocol there is not."""
+    try:
+        chosen = NetworkProtocol(protocol)
+    except ValueError:
+        raise InvalidArgument(
+            f"there is no network protocol {protocol!r} for storage", hint=f"known: {', '.join(NetworkProtocol)}"
+        ) from None
+    cls: Any = next(each for each in NetworkSource.declaration.variants if (chosen,) in each.declaration.keys)
+    made: NetworkSource = cls(protocol=chosen, name=name, hosts=hosts)
+    return made
 
 
 SOURCES = {
@@ -476,8 +490,8 @@ AnySource = (
 class DataStore(Element):
     """The file that holds the data of a qcow2 image whose metadata is apart."""
 
-    type: Literal["file", "block", "network"] = attribute(required=True)
-    format: ImageFormat = child(required=True)
-    source: FileSource | BlockSource | NetworkSource = child(
-        by="type", cases={"file": FileSource, "block": BlockSource, "network": NetworkSource}, required=True
+    type: Literal["file", "block", "network"] = required(attribute())
+    format: ImageFormat = required(child())
+    source: FileSource | BlockSource | NetworkSource = required(
+        child(by="type", cases={"file": FileSource, "block": BlockSource, "network": NetworkSource})
     )

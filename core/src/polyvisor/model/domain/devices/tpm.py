@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, element, flag, variant
+from polyvisor.documents import Element, attribute, child, element, flag, required, variant
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain.address import AcpiIndex, Address, Alias
 
@@ -13,14 +13,14 @@ from polyvisor.model.domain.address import AcpiIndex, Address, Alias
 class TpmDevice(Element):
     """The host's TPM."""
 
-    path: str = attribute(dt.ABSPATH, required=True)
+    path: str = required(attribute(dt.ABSPATH))
 
 
 @element("encryption")
 class TpmEncryption(Element):
     """The secret that encrypts the state of an emulated TPM."""
 
-    secret: str = attribute(dt.UUID, required=True)
+    secret: str = required(attribute(dt.UUID))
 
 
 @element("active_pcr_banks")
@@ -47,7 +47,7 @@ class TpmStateSource(Element):
     """Where an emulated TPM keeps its state."""
 
     type: Literal["file", "dir"] = attribute(required=True)
-    path: str = attribute(dt.ABSPATH, required=True)
+    path: str = required(attribute(dt.ABSPATH))
 
 
 @variant("file")
@@ -64,9 +64,9 @@ class TpmStateDirectory(TpmStateSource):
 class TpmSocket(Element):
     """The socket of a TPM emulator that runs by itself."""
 
-    type: Literal["unix"] = attribute(required=True)
+    type: Literal["unix"] = required(attribute())
     mode: Literal["connect"] | None = attribute()
-    path: str = attribute(dt.ABSPATH, required=True)
+    path: str = required(attribute(dt.ABSPATH))
 
 
 @element("backend", by="type")
@@ -100,7 +100,7 @@ class TpmEmulator(TpmBackend):
 class TpmExternal(TpmBackend):
     """An emulator that runs by itself."""
 
-    source: TpmSocket = child(required=True)
+    source: TpmSocket = required(child())
 
 
 @element("tpm")
@@ -108,7 +108,7 @@ class Tpm(Element):
     """A trusted platform module."""
 
     model: Literal["tpm-tis", "tpm-crb", "tpm-spapr", "spapr-tpm-proxy"] | None = attribute()
-    backend: TpmBackend = child(required=True)
+    backend: TpmBackend = required(child())
     acpi: AcpiIndex | None = child()
     alias: Alias | None = child()
     address: Address | None = child()

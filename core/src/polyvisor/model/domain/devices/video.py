@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, element
+from polyvisor.documents import Element, attribute, child, element, required
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain.address import AcpiIndex, Address, Alias, VirtioOptions
 
@@ -41,15 +41,15 @@ class Acceleration(Element):
 class Resolution(Element):
     """The size of the screen at boot, in pixels."""
 
-    x: int = attribute(dt.UINT, required=True)
-    y: int = attribute(dt.UINT, required=True)
+    x: int = required(attribute(dt.UINT))
+    y: int = required(attribute(dt.UINT))
 
 
 @element("model")
 class VideoModel(Element):
     """The card, its heads and its memory in KiB."""
 
-    type: VideoType = attribute(required=True)
+    type: VideoType = required(attribute())
     ram: int | None = attribute(dt.UINT32, when={"type": ("qxl",)})
     vram: int | None = attribute(dt.UINT32)
     vram64: int | None = attribute(dt.UINT32, when={"type": ("qxl",)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from polyvisor.documents import Element, attribute, child, element, value
+from polyvisor.documents import Element, attribute, child, element, required, value
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain.address import AcpiIndex, Address, Alias
 from polyvisor.model.domain.memory import Bytes
@@ -14,7 +14,7 @@ from polyvisor.model.domain.memory import Bytes
 class Watchdog(Element):
     """A timer that acts when the guest stops feeding it."""
 
-    model: Literal["i6300esb", "ib700", "diag288", "itco"] = attribute(required=True)
+    model: Literal["i6300esb", "ib700", "diag288", "itco"] = required(attribute())
     action: Literal["reset", "shutdown", "poweroff", "pause", "none", "dump", "inject-nmi"] | None = attribute()
     acpi: AcpiIndex | None = child()
     alias: Alias | None = child()
@@ -35,9 +35,9 @@ class Panic(Element):
 class Pstore(Element):
     """A store that keeps the guest's last words over a crash."""
 
-    backend: Literal["acpi-erst"] = attribute(required=True)
-    path: str = value(dt.ABSPATH, required=True)
-    size: Bytes = child(name="size", required=True)
+    backend: Literal["acpi-erst"] = required(attribute())
+    path: str = required(value(dt.ABSPATH))
+    size: Bytes = required(child(name="size"))
     acpi: AcpiIndex | None = child()
     alias: Alias | None = child()
     address: Address | None = child()
