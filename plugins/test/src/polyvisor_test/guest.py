@@ -161,7 +161,7 @@ class GuestOperations:
     @hookimpl
     def set_agent_timeout(self, session: TestSession, domain: DomainRef, seconds: float | None) -> None:
         """The simulated agent always answers at once, so there is nothing to wait for."""
-        if seconds is not None and seconds < 0:
+        if seconds is not None and not seconds >= 0:  # not a number, either
             raise InvalidArgument(f"{seconds} seconds is no time to wait", hint="None means the usual time")
         with _agent(session, domain):
             pass

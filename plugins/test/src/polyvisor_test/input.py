@@ -44,6 +44,8 @@ class InputOperations:
             raise InvalidArgument(f"{len(keycodes)} keys cannot be pressed together", hint=f"1 to {MOST_KEYS} can")
         if any(not 0 < code <= 0xFFFF for code in keycodes):
             raise InvalidArgument("key codes are from 1 to 65535")
+        if hold_ms < 0:
+            raise InvalidArgument(f"keys cannot be held for {hold_ms} milliseconds", hint="0 is the driver's choice")
         with session.machine(domain) as machine:
             machine.require_active(DomainState.RUNNING)
             react = COMBINATIONS.get(frozenset(keycodes)) if codeset is Codeset.LINUX else None

@@ -38,15 +38,21 @@ class PassthroughOperations:
         domain: DomainRef,
         command: str,
         *,
-        timeout: float | None = 5.0,  # the simulated agent answers at once
+        timeout: float | None = None,
     ) -> str:
+        """The simulated agent answers at once, so that nobody has to wait for it."""
         name, arguments = _parsed(command)
+        if timeout is not None and not timeout >= 0:
+            raise InvalidArgument(f"{timeout} seconds is no time to wait", hint="None means the usual time")
         with session.machine(domain) as machine:
-            system = machine.require_agent()
-            if name not in COMMANDS:
-                description = f"The command {name} has not been found"
-                return json.dumps({"error": {"class": "CommandNotFound", "desc": description}})
-            return json.dumps({"return": COMMANDS[name](system, session.node.tick(), arguments)})
+            answer = _answer(machine.require_agent(), session.node.tick(), name, arguments)
+        return "" if timeout == 0 else json.dumps(answer)
+
+
+def _answer(system: GuestSystem, clock: int, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    if name not in COMMANDS:
+        return {"error": {"class": "CommandNotFound", "desc": f"The command {name} has not been found"}}
+    return {"return": COMMANDS[name](system, clock, arguments)}
 
 
 def _parsed(command: str) -> tuple[str, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,7 +45,7 @@ def test_a_pushed_backup_is_a_file_when_it_ends(kit: Kit, guest: Domain) -> None
     assert guest.state().state is DomainState.RUNNING
     kit.bench.require(kit.bench.target.real_disks, "the hypervisor only pretends to have disks")
     image = (kit.scratch / "backup").read_bytes()
-    assert image == open(kit.path(kit.target()), "rb").read()
+    assert image == Path(kit.path(kit.target())).read_bytes()
 
 
 def test_without_a_backup_there_is_no_document_of_one(kit: Kit, guest: Domain) -> None:

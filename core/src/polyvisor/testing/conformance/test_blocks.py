@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -133,7 +134,7 @@ def test_a_new_image_reads_as_zeros(kit: Kit, active: bool) -> None:
 def test_the_files_bytes_are_read(kit: Kit, bench: Bench) -> None:
     bench.require(bench.target.real_disks, "the hypervisor only pretends to have disks")
     guest = kit.guest("disk")
-    with open(kit.path(kit.target()), "r+b") as image:
+    with Path(kit.path(kit.target())).open("r+b") as image:
         image.seek(1000)
         image.write(b"conformance")
     assert guest.peek_block(kit.target(), 999, 13) == b"\0conformance\0"

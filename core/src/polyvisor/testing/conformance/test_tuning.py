@@ -67,6 +67,7 @@ def per_device(domain: Domain, name: str) -> dict[str, str]:
         {"device_weight": "/dev/loop0"},
         {"device_weight": "/dev/loop0,many"},
         {"device_read_bytes_sec": "loop0,1000"},
+        {"device_read_bytes_sec": "/dev/loop\0,1000"},
     ],
 )
 def test_shares_that_cannot_be_change_nothing(bench: Bench, defined: Domain, bad: dict[str, Any]) -> None:
@@ -143,10 +144,11 @@ def test_other_disks_keep_their_limits(kit: Kit) -> None:
         {"read_bytes_sec": -1},
         {"read_bites_sec": 1000},
         {"size_iops_sec": -1},
+        {"total_iops_sec": 10, "group_name": "nul\0"},
     ],
 )
 @pytest.mark.parametrize("active", [False, True])
-def test_limits_that_cannot_be_change_nothing(kit: Kit, bad: dict[str, int], active: bool) -> None:
+def test_limits_that_cannot_be_change_nothing(kit: Kit, bad: dict[str, Any], active: bool) -> None:
     guest = kit.running("disk") if active else kit.guest("disk")
     guest.set_block_io_tune(kit.target(), {"write_bytes_sec": 5000000})
     before = guest.block_io_tune(kit.target())
@@ -225,6 +227,18 @@ def test_a_group_in_use_stays_and_its_disk_is_named(kit: Kit, defined: Domain) -
     with pytest.raises(InvalidState, match=kit.target()):
         defined.remove_throttle_group("slow")
     assert list(groups(defined)) == ["slow"]
+
+
+@needs("blkio.throttle-group", "domain.xml")
+@pytest.mark.parametrize("name", ["a b", "it's <&>", "\N{SNOWMAN}", "nul\0", "\ud800", "line\nbreak"])
+def test_a_group_has_a_name_that_documents_can_hold(defined: Domain, name: str) -> None:
+    try:
+        defined.set_throttle_group(name, {"total_iops_sec": 10})
+    except InvalidArgument:
+        assert groups(defined) == {}
+    else:
+        again = defined.connection.define(defined.xml(inactive=True))
+        assert list(groups(again)) == [name]
 
 
 @needs("blkio.throttle-group.remove")
