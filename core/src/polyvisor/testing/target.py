@@ -49,6 +49,8 @@ class Target:
     :param echoes: the system inside sends back what it reads on its console.
     :param channel: one or more ``<channel>`` devices for tests of channels; empty if the guest has none to answer.
     :param parts: devices that tests plug in, where those of :class:`~polyvisor.testing.equipment.Parts` do not fit.
+    :param real_disks: the images of its guests are files that hold what guests write.
+    :param balloons: the system inside gives memory back when it is asked to.
     :param stored_only: operations with ``affect`` that change nothing of a running guest on this hypervisor.
     :param destination: URI of another host that guests can migrate to; tests of whole migrations need one.
     :param patience: seconds to wait for what ought to happen at once: an event, a state.
@@ -73,6 +75,8 @@ class Target:
     echoes: bool = True
     channel: str = ""
     parts: Parts = field(default_factory=Parts)
+    real_disks: bool = True
+    balloons: bool = True
     stored_only: frozenset[str] = frozenset()
     destination: str | None = None
     patience: float = 20.0

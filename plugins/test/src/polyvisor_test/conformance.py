@@ -22,5 +22,6 @@ target = Target(
     document=GUEST,
     shared=False,  # each connection has a node of its own
     agent=True,
+    real_disks=False,
 )
 """A simulated system is up at once, answers every request, and sends back what it reads."""
