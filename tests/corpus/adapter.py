@@ -5,6 +5,7 @@ The corpus itself is not part of this repository; its ``score.py`` loads this fi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -19,14 +20,15 @@ from polyvisor.host.document import capabilities_host
 from polyvisor.host.numa import Cell, PagePool
 from polyvisor.host.records import CpuTimes
 from polyvisor.host.sysinfo import parse_dmidecode, parse_processors
-from polyvisor.model import backup, checkpoint, snapshot, storagevol
+from polyvisor.model import addressing, backup, checkpoint, snapshot, storagevol
 from polyvisor.model.capabilities import Capabilities
 from polyvisor.model.domain.completion import check, complete
+from polyvisor.model.network.consistency import range_contradictions
+from polyvisor.model.network.ip import DhcpRange
 from polyvisor.model.network.update import update
 from polyvisor.model.storagepool import PoolType
 from polyvisor.model.storagepoolcaps import capabilities as pool_capabilities
 from polyvisor.uri import parse_uri
-
 
 OWNERS = Owners()
 """What the installed packages bring to documents."""
@@ -106,6 +108,41 @@ def viruri(case: Any) -> dict[str, Any]:
         return {"result": str(parse_uri(case.params["inline_input"]))}
     except InvalidURI:
         return {"rejected": "parse"}
+
+
+FAMILIES = {"AF_INET": 4, "AF_INET6": 6, "AF_UNSPEC": None, "AF_UNIX": 0}
+
+
+def socketaddr(case: Any) -> dict[str, Any]:
+    """Each case is an operation on addresses and its result; the last argument says whether it succeeds at all."""
+    *arguments, outcome = case.params["args"]
+    try:
+        found = SOCKET_OPERATIONS[case.params["op"]](*arguments)
+    except ValueError:
+        found = False
+    return {"ok": (str(found).lower() if outcome in ("true", "false") else str(found)) == outcome}
+
+
+def _formatted(text: str, expected: str, family: str) -> bool:
+    return addressing.canonical(str(addressing.ip(text, FAMILIES[family]))) == expected
+
+
+def _span(start: str, end: str, within: Any, size: str) -> bool:
+    given = DhcpRange(start=start, end=end)
+    return not list(range_contradictions(given, within)) and given.size == int(size)
+
+
+SOCKET_OPERATIONS: dict[str, Callable[..., Any]] = {
+    "localhost": lambda text: addressing.ip(text).is_loopback,
+    "wildcard": addressing.is_wildcard,
+    "numeric_family": lambda text: "AF_INET6" if addressing.ip(text).version == 6 else "AF_INET",
+    "parse_and_check_format": _formatted,
+    "parse_and_format": lambda text, family: _formatted(text, text, family),
+    "mask_network": lambda text, length: addressing.network(text, int(length)).network_address,
+    "netmask": lambda one, other, mask: addressing.network(one, mask) == addressing.network(other, mask),
+    "range": lambda start, end, at, prefix, size: _span(start, end, addressing.network(at, int(prefix)), size),
+    "range_simple": lambda start, end, size: _span(start, end, None, size),
+}
 
 
 def virhostcpu(case: Any) -> dict[str, str]:

@@ -94,3 +94,16 @@ def test_an_ordinary_user_gets_what_sysfs_tells(record: Callable[..., Host]) -> 
 def test_a_host_that_says_nothing_of_itself_is_an_error(record: Callable[..., Host]) -> None:
     with pytest.raises(HostError, match="SMBIOS"):
         read_sysinfo(record({}).tree, "riscv64")
+
+
+def test_strings_with_dots_are_asked_for_as_they_are() -> None:
+    text = "OEM Strings\n\tString 1: plain\n\tString 2: two.lines\n\tString 3: v1.2\n"
+    whole = {2: "two\nlines", 3: ""}
+    found = parse_dmidecode(text, whole.__getitem__)  # the first one is not asked for
+    assert [entry.value for entry in found.strings[0].entries] == ["plain", "two\nlines", "v1.2"]
+
+
+def test_an_empty_slot_has_no_module_however_much_is_said_of_it() -> None:
+    slot = "Memory Device\n\tSize: No Module Installed\n\tLocator: A1\n\tManufacturer: NO DIMM\n\n"
+    mapped = "Memory Device Mapped Address\n\tRange Size: 16 GB\n"
+    assert parse_dmidecode(slot + mapped).memory == []

@@ -193,8 +193,10 @@ def _display_uri(node: Node) -> str | None:
     port, tls = int(node.get("port") or -1), int(node.get("tlsPort") or -1)
     if port <= 0 and tls <= 0:
         return None
+    from polyvisor.model.addressing import is_wildcard
+
     host = node.get("listen") or (listen.get("address") if listen is not None else None) or "localhost"
-    host = "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
+    host = "localhost" if is_wildcard(host) else f"[{host}]" if ":" in host else host
     password = f":{node.get('passwd')}@" if node.get("passwd") else ""
     if kind == "vnc":
         return f"vnc://{password}{host}:{port - 5900}"
@@ -210,8 +212,10 @@ def vncdisplay(shell: Shell, domain: str) -> None:
     for node in device_nodes(found, "graphics"):
         port = int(node.get("port") or -1)
         if node.get("type") == "vnc" and port > 0:
+            from polyvisor.model.addressing import is_wildcard
+
             host = node.get("listen") or ""
-            shown = f"{'' if host in ('0.0.0.0', '::') else host}:{port - 5900}"
+            shown = f"{'' if is_wildcard(host) else host}:{port - 5900}"
             shell.data({"display": shown}, shown)
             return
     raise NoSuchDevice(f"domain {found.name!r} has no VNC display that can be reached", hint="is it running?")

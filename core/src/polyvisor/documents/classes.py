@@ -110,6 +110,10 @@ class Element:
         twin.__dict__.update({name: _copied(value) for name, value in self.__dict__.items()})
         return twin
 
+    def at_rest(self) -> Self:
+        """This element as a stored configuration has it: a copy without what was chosen at the start, or itself."""
+        return self
+
     @property
     def runtime_only(self) -> bool:
         """Whether this element belongs to a running object alone, so that it is written with ``live`` only."""

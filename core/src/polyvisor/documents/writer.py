@@ -67,6 +67,8 @@ def write(root: Element, *, live: bool = True, secure: bool = False, pretty: boo
 
 
 def _put_element(made: Element, output: _Output, indent: str, name: str | None) -> None:
+    if not output.live:
+        made = made.at_rest()
     spec = spec_of(type(made))
     plan: _Plan = spec.plans.get("write") or spec.plan("write", _Plan)
     tag = name or plan.declaration.tag

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from polyvisor.errors import HostError
@@ -160,7 +161,7 @@ def read_sysinfo(tree: Tree, arch: str) -> HostSystemInformation:
     dmidecode wants root and says most; the files of sysfs say what an ordinary user may know; a host without SMBIOS
     tells its CPUs. Raises HostError when there is nothing at all."""
     sources: tuple[Callable[[], HostSystemInformation], ...] = (
-        lambda: parse_dmidecode(_run_dmidecode(tree)),
+        lambda: parse_dmidecode(_run_dmidecode(tree, "-q", "-t", _TYPES), partial(_whole_string, tree)),
         lambda: _read_sysfs(tree),
         lambda: parse_processors(tree.text("/proc/cpuinfo") or "", tree.text("/proc/sysinfo") or "", arch),
     )
@@ -171,12 +172,16 @@ def read_sysinfo(tree: Tree, arch: str) -> HostSystemInformation:
     raise HostError("this host has no SMBIOS tables, and its kernel does not name its CPUs")
 
 
-def parse_dmidecode(text: str) -> HostSystemInformation:
-    """Read what ``dmidecode`` prints."""
+def parse_dmidecode(text: str, whole: Callable[[int], str] = lambda number: "") -> HostSystemInformation:
+    """Read what ``dmidecode`` prints.
+
+    It prints a dot for what cannot be printed, such as the line breaks that some put into OEM strings; ``whole`` is
+    asked for string ``number`` (from 1) as it is, and may answer with nothing."""
     found = HostSystemInformation()
     for title, facts in _blocks(text):
         if title == _STRINGS and not found.strings:
-            texts = [value for name, value in facts.items() if name.startswith("String ")]
+            printed = [value for name, value in facts.items() if name.startswith("String ")]
+            texts = [("." in value and whole(number)) or value for number, value in enumerate(printed, 1)]
             found.strings = [ManufacturerStrings(entries=[Entry(value=value) for value in texts])]
         elif title in _LAYOUTS and facts.get("Size") != _EMPTY_SOCKET:
             layout = _LAYOUTS[title]
@@ -250,14 +255,19 @@ def _blocks(text: str) -> Iterator[tuple[str, dict[str, str]]]:
     yield title, facts
 
 
-def _run_dmidecode(tree: Tree) -> str:
+def _whole_string(tree: Tree, number: int) -> str:
+    """An OEM string with its line breaks; empty where dmidecode cannot tell (it can from version 3.3)."""
+    return _run_dmidecode(tree, "--oem-string", str(number)).removesuffix("\n")
+
+
+def _run_dmidecode(tree: Tree, *options: str) -> str:
     """Its output; empty where it is not installed, may not read the tables, or ``tree`` is not this host."""
     program = shutil.which("dmidecode", path="/usr/sbin:/sbin:/usr/bin:/bin")
     if program is None or tree.path("/sys") != "/sys":
         return ""
     try:
         done = subprocess.run(
-            [program, "-q", "-t", _TYPES], capture_output=True, timeout=_PATIENCE, check=False, env={"LC_ALL": "C"}
+            [program, *options], capture_output=True, timeout=_PATIENCE, check=False, env={"LC_ALL": "C"}
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""

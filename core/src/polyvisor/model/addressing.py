@@ -5,7 +5,13 @@ Nothing is resolved and nothing is looked up: these are texts. Arithmetic on the
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
 from polyvisor.documents import datatypes as dt
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 
 def canonical(address: str) -> str:
@@ -15,6 +21,47 @@ def canonical(address: str) -> str:
     from socket import AF_INET6, inet_ntop, inet_pton
 
     return inet_ntop(AF_INET6, inet_pton(AF_INET6, address))
+
+
+def ip(text: str, version: int | None = None) -> IPv4Address | IPv6Address:
+    """The address that a text is; IPv4 also as ``inet_aton(3)`` reads it, where ``127.1`` is ``127.0.0.1``.
+
+    ``version`` (4 or 6) is the one it must have. Raises ValueError for a name, brackets, and all that is no address."""
+    from ipaddress import IPv4Address, ip_address
+    from socket import inet_aton
+
+    if re.fullmatch(r"[0-9][0-9a-fA-FxX]*(\.[0-9][0-9a-fA-FxX]*){0,3}", text):
+        try:
+            found: IPv4Address | IPv6Address = IPv4Address(inet_aton(text))
+        except OSError:
+            raise ValueError(f"{text!r} is no IPv4 address") from None
+    else:
+        found = ip_address(text)
+    if version not in (None, found.version):
+        raise ValueError(f"{text!r} is an IPv{found.version} address")
+    return found
+
+
+def is_wildcard(text: str) -> bool:
+    """Whether a text is the address that stands for all of a host's: ``0.0.0.0``, ``0`` or ``::``."""
+    try:
+        return ip(text).is_unspecified
+    except ValueError:
+        return False
+
+
+def network(address: str, length: int | str) -> IPv4Network | IPv6Network:
+    """The network that an address is in, by a prefix length or by a netmask of the same family.
+
+    Raises ValueError for a length that the family does not have, and for a mask with holes."""
+    from ipaddress import ip_network
+
+    if isinstance(length, str) and ":" in length and ":" in address:
+        ones = f"{int(ip(length, 6)):0128b}".rstrip("0")
+        if "0" in ones:
+            raise ValueError(f"the netmask {length} has holes")
+        length = len(ones)
+    return ip_network(f"{address}/{length}", strict=False)
 
 
 def two_digits(mac: str) -> str:

@@ -10,7 +10,7 @@ Document = TypeVar("Document", bound=Element)
 
 
 def inactive(document: Document) -> Document:
-    """A copy of ``document`` without volatile fields (a domain's id) and without runtime-only elements (its aliases).
+    """A copy of ``document`` without volatile fields (a domain's id), runtime-only elements (its aliases) and ports.
 
     It is what writing with ``live=False`` writes, secrets included."""
     made = document.copy()
@@ -20,6 +20,8 @@ def inactive(document: Document) -> Document:
 
 
 def _forget(element: Element) -> None:
+    if (resting := element.at_rest()) is not element:
+        vars(element).update(vars(resting))
     for field in type(element).fields():
         held = getattr(element, field.attr)
         if field.volatile:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
+from polyvisor.model import addressing
 from polyvisor.model.contradictions import Contradiction, refuse, repeated
 from polyvisor.model.network import Network, PortGroup
 from polyvisor.model.network.forward import Forward, ForwardMode
@@ -35,7 +36,7 @@ def subnet(ip: NetworkIp | Route) -> Subnet | None:
     if length is None and ip.version == 4:
         length = _classful(ip.address)
     try:
-        return ip_network(f"{ip.address}/{64 if length is None else length}", strict=False)
+        return addressing.network(ip.address, 64 if length is None else length)
     except ValueError:
         return None
 
@@ -158,7 +159,7 @@ def _ips(network: Network) -> Iterator[Contradiction]:
         if ip.dhcp is None or found:
             continue
         for given in ip.dhcp.ranges:
-            yield from _range(given, subnet(ip))
+            yield from range_contradictions(given, subnet(ip))
             yield from _lease(given.lease)
         for host in ip.dhcp.hosts:
             yield from _host(host, ip.version)
@@ -179,7 +180,8 @@ def _address(ip: NetworkIp | Route, address: str) -> Iterator[Contradiction]:
         yield Contradiction(ip, f"IPv4 prefixes go to 32, not to {ip.prefix}", "prefix")
 
 
-def _range(given: DhcpRange, within: Subnet | None) -> Iterator[Contradiction]:
+def range_contradictions(given: DhcpRange, within: Subnet | None) -> Iterator[Contradiction]:
+    """What is wrong with a range of addresses to give out; ``within`` is the network it is to be in, if known."""
     start, end = ip_address(given.start), ip_address(given.end)
     span = f"{given.start} to {given.end}"
     if start.version != end.version or (within is not None and start.version != within.version):
@@ -192,7 +194,7 @@ def _range(given: DhcpRange, within: Subnet | None) -> Iterator[Contradiction]:
         yield Contradiction(given, f"{start} is the address of the network itself", "start")
     elif within is not None and within.version == 4 and end == within.broadcast_address:
         yield Contradiction(given, f"{end} is the broadcast address of the network", "end")
-    elif int(end) - int(start) >= MOST_OF_A_RANGE:
+    elif given.size > MOST_OF_A_RANGE:
         yield Contradiction(given, f"the range {span} has more than {MOST_OF_A_RANGE} addresses")
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from polyvisor.documents import Element, OneOf, attribute, child, children, element, required
 from polyvisor.documents import datatypes as dt
+from polyvisor.model import addressing
 from polyvisor.model.addressing import HOST_NAME, IP, IPV4, PREFIX, UNICAST_MAC_AS_WRITTEN
 
 DUID = dt.Datatype(
@@ -51,6 +52,11 @@ class DhcpRange(Element):
     start: str = required(attribute(IP))
     end: str = required(attribute(IP))
     lease: Lease | None = child()
+
+    @property
+    def size(self) -> int:
+        """How many addresses it has; less than 1 when it runs backwards."""
+        return int(addressing.ip(self.end)) - int(addressing.ip(self.start)) + 1
 
 
 @element("host", rules=(OneOf(("mac", "id", "name"), required=True),))

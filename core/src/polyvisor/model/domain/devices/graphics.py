@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 from polyvisor.documents import Element, attribute, child, children, element, required, variant
 from polyvisor.documents import datatypes as dt
@@ -155,6 +155,9 @@ class Vnc(Graphics):
     listens: list[Listen] = children("listen")
     audio: AudioReference | None = child()
 
+    def at_rest(self) -> Self:
+        return self.replace(port=-1) if self.autoport and self.port is not None else self
+
 
 @variant("spice")
 class Spice(Graphics):
@@ -180,6 +183,9 @@ class Spice(Graphics):
     mouse: MouseMode | None = child()
     filetransfer: FileTransfer | None = child()
     gl: OpenGl | None = child()
+
+    def at_rest(self) -> Self:
+        return self.replace(port=None, tls_port=None) if self.autoport else self
 
 
 @variant("rdp")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from polyvisor.documents import Element, attribute, child, element
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.domain.address import AcpiIndex, Address, Alias, VirtioDriver, VirtioModel
@@ -13,6 +15,9 @@ class ContextId(Element):
 
     auto: bool | None = attribute(dt.BOOL)
     address: int | None = attribute(dt.UINT32)
+
+    def at_rest(self) -> Self:
+        return self.replace(address=None) if self.auto else self
 
 
 @element("vsock")
