@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from polyvisor import model
 from polyvisor.errors import (
     AlreadyExists,
     InvalidArgument,
@@ -73,7 +72,7 @@ def test_any_name_names_a_domain(bench: Bench, connection: Connection, name: str
     assert [row.ref.uuid for row in connection.list_domains() if row.name == name] == [domain.uuid]
     found: Any = domain.config()
     assert found.name == name
-    assert model.parse("domain", domain.xml()).name == name  # type: ignore[attr-defined]
+    assert bench.read(domain.xml()).name == name
     domain.undefine()
     with pytest.raises(NoSuchDomain):
         connection.domain(name)
