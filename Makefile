@@ -1,21 +1,33 @@
-# Two commands, and nothing clever: each makes the virtual environment first if it has to.
-# scripts/setup says what it installs, and is done at once when there is nothing to do.
+# What is typed most, and nothing clever: each target makes the virtual environment first if it has to.
+# scripts/setup says what it installs, and is done at once when there is nothing to do. `make help` reads this file.
 
-.PHONY: help demo test clean
+.PHONY: help demo test live docs generated clean
 
-help:
-	@echo 'make demo    run a real guest from its document to its end (QEMU; installed by apt when missing)'
-	@echo 'make test    the tests that need no hypervisor'
-	@echo 'make clean   remove .venv, build and the caches'
-	@echo 'tox          every check by name: tox list'
+help: ## show this
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+	@printf '%-16s %s\n' 'tox' 'every check by name: tox list'
 
-demo:
+demo: ## run a real guest from its document to its end (QEMU; installed by apt when missing)
 	@scripts/setup qemu
 	@.venv/bin/polyvisor demo
 
-test:
+test: ## the tests that need no hypervisor
 	@scripts/setup
 	@.venv/bin/python -m pytest -m 'not live'
 
-clean:
+live: ## the tests that drive real hypervisors (QEMU; installed by apt when missing)
+	@scripts/setup qemu guest
+	@guests/linux/build.py
+	@.venv/bin/python -m pytest -m live
+
+docs: ## the site, into build/site; warnings are errors
+	@scripts/setup
+	@.venv/bin/python -m mkdocs build --clean --quiet
+	@echo build/site/index.html
+
+generated: ## write again what is generated from declarations: schemas, reference pages, pictures
+	@scripts/setup
+	@.venv/bin/python scripts/generated.py
+
+clean: ## remove .venv, build and the caches
 	rm -rf .venv .tox build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -36,7 +36,11 @@ ELSEWHERE = {
     "contributing.md": "CONTRIBUTING.md",
     "security.md": "SECURITY.md",
 }
-"""Pages of the site that are other files of the workspace."""
+"""Pages of the site that are other files of the workspace; and each plugin's README is one."""
+ELSEWHERE |= {
+    f"drivers/{readme.parent.name}.md": readme.relative_to(ROOT).as_posix()
+    for readme in sorted(ROOT.glob("plugins/*/README.md"))
+}
 
 ALIASES = {"README.md": "index.md", "docs/reference": "reference/index.md", "docs/tutorial": "tutorial/index.md"}
 """What else pages link to, and the page of the site that is meant."""
@@ -47,7 +51,7 @@ LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\]]*)\]\((?P<path>[^)#:\s]+)(?P<se
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Put the pages of a folder where mkdocs.yml names the folder."""
+    """Put the pages of a folder, of docs/ or of those made here, where mkdocs.yml names the folder."""
     config.nav = [_expanded(entry) for entry in config.nav or ()]
     return config
 
@@ -57,7 +61,9 @@ def _expanded(entry: Any) -> Any:
         return {title: _expanded(below) for title, below in entry.items()}
     if isinstance(entry, list):
         return [_expanded(below) for below in entry]
-    return _folder(DOCS / entry) if (DOCS / entry).is_dir() else entry
+    if (DOCS / entry).is_dir():
+        return _folder(DOCS / entry)
+    return [{f"polyvisor-{Path(page).stem}": page} for page in ELSEWHERE if page.startswith(f"{entry}/")] or entry
 
 
 def _folder(folder: Path) -> list[Any]:
@@ -69,7 +75,7 @@ def _folder(folder: Path) -> list[Any]:
         if path.is_dir():
             entries.append({path.name: _folder(path)})
         elif path.suffix == ".md" and path.name != "index.md":
-            entries.append(path.relative_to(DOCS).as_posix())
+            entries.append({path.stem: path.relative_to(DOCS).as_posix()})
     return entries
 
 
