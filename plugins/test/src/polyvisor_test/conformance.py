@@ -22,6 +22,7 @@ target = Target(
     document=GUEST,
     shared=False,  # each connection has a node of its own
     agent=True,
+    channel="<channel type='unix'><target type='virtio' name='org.example.conformance'/></channel>",
     real_disks=False,
 )
 """A simulated system is up at once, answers every request, and sends back what it reads."""
