@@ -122,7 +122,7 @@ def test_one_of_two_gets_a_name(bench: Bench, connection: Connection) -> None:
     for _ in range(ROUNDS):
         name = bench.fresh_name()
         texts = [bench.document(name) for _ in range(3)]
-        results = race(*[lambda text=text: connection.define(text) for text in texts])  # type: ignore[misc]
+        results = race(*[lambda text=text: connection.define(text) for text in texts])
         assert codes(results) == {"done": 1, "already-exists": 2}
         assert [row.name for row in connection.list_domains()].count(name) == 1
 
@@ -131,7 +131,7 @@ def test_one_of_two_gets_a_name(bench: Bench, connection: Connection) -> None:
 def test_one_of_two_runs_under_a_name(bench: Bench, connection: Connection) -> None:
     name = bench.fresh_name()
     texts = [bench.document(name) for _ in range(2)]
-    results = race(*[lambda text=text: connection.create(text) for text in texts])  # type: ignore[misc]
+    results = race(*[lambda text=text: connection.create(text) for text in texts])
     assert codes(results)["done"] == 1, results
     assert [row.name for row in connection.list_domains()].count(name) == 1
 
@@ -154,7 +154,7 @@ def test_one_of_two_is_given_a_name(bench: Bench, connection: Connection) -> Non
 def test_everybody_defines_a_guest(bench: Bench, connection: Connection) -> None:
     bench.require((bench.target.max_guests or 8) >= 8, "the hypervisor has no room for eight guests")
     texts = [bench.document() for _ in range(8)]
-    results = race(*[lambda text=text: connection.define(text) for text in texts])  # type: ignore[misc]
+    results = race(*[lambda text=text: connection.define(text) for text in texts])
     assert codes(results) == {"done": 8}
     uuids = {found.uuid for found in results}  # type: ignore[attr-defined]
     assert uuids <= bench.present() and len(uuids) == 8
