@@ -279,3 +279,67 @@ def test_a_wrong_expression_is_refused():
 
 def test_json_of_a_document_is_its_text(run):
     assert json.loads(run("--json", "dumpxml", "test").out)["xml"].startswith("<domain")
+
+
+# -- what packages bring ------------------------------------------------------------------------------------------
+
+TAPES = """\
+from polyvisor.documents import Element, element
+from polyvisor.model.domaintype import DOMAIN_TYPE
+
+@element("tape", namespace="urn:tapes", prefix="t", extends="domain")
+class Tape(Element):
+    pass
+
+CLASSES = (Tape, DOMAIN_TYPE.word("acme"))
+"""
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """Installs a package that brings something to documents; with ``source`` another one."""
+
+    def install(source=TAPES):
+        (tmp_path / "polyvisor_tapes.py").write_text(source)
+        info = tmp_path / "polyvisor_tapes-1.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: polyvisor-tapes\nVersion: 1\n")
+        (info / "entry_points.txt").write_text("[polyvisor.documents]\ntapes = polyvisor_tapes:CLASSES\n")
+        monkeypatch.syspath_prepend(str(tmp_path))
+
+    yield install
+    sys.modules.pop("polyvisor_tapes", None)
+
+
+TAPED = GOOD.replace("</domain>", "<t:tape xmlns:t='urn:tapes'/></domain>")
+
+
+def test_a_package_lets_its_documents_be_validated(invoke, write, package):
+    assert invoke("validate", write(TAPED)).status == 1
+    package()
+    assert invoke("validate", write(TAPED)).status == 0
+    assert (
+        invoke(
+            "validate", write(GOOD.replace("type='kvm'", "type='acme'").replace("type='qemu'", "type='acme'"))
+        ).status
+        == 0
+    )
+    assert '"tape"' in invoke("schema", "show", "domain").out
+    assert '"t:tape"' in invoke("schema", "show", "domain", "--json-schema").out
+    assert "tape" not in invoke("schema", "show", "secret").out
+
+
+def test_a_blocked_package_does_not(invoke, write, package, monkeypatch):
+    package()
+    monkeypatch.setenv("POLYVISOR_BLOCK", "tapes")
+    outcome = invoke("validate", write(TAPED))
+    assert outcome.status == 1
+    assert "polyvisor-tapes is blocked by configuration" in outcome.out
+
+
+def test_a_broken_package_stops_nothing_else(invoke, write, package):
+    package("import nothing_of_that_name")
+    assert invoke("validate", write(GOOD)).status == 0
+    outcome = invoke("validate", write(TAPED))
+    assert outcome.status == 1
+    assert "polyvisor-tapes cannot be used: ModuleNotFoundError" in outcome.out

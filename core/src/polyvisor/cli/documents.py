@@ -118,7 +118,8 @@ def _explained(fault: Fault) -> str:
 @flag("json-schema", "With show: the JSON Schema of the document as JSON or YAML.")
 def schema(shell: Shell, action: str, kind: str | None, xsd: bool, json_schema: bool) -> None:
     """``schema list`` names the kinds of documents, ``schema path KIND`` says where the schema is installed,
-    ``schema show KIND`` prints it. The JSON Schema (draft 2020-12) is of what ``convert`` writes."""
+    ``schema show KIND`` prints it with what the installed packages bring to such documents. The JSON Schema (draft
+    2020-12) is of what ``convert`` writes."""
     import polyvisor_schemas
 
     exclusive("xsd", "json-schema")
@@ -139,8 +140,29 @@ def schema(shell: Shell, action: str, kind: str | None, xsd: bool, json_schema: 
     if action == "path":
         shell.data({"path": path}, str(path))
     else:
-        text = path.read_text()
+        text = _with_contributions(shell, kind, path.read_bytes(), xsd)
         shell.data({"schema": text}, text.rstrip("\n"))
+
+
+def _with_contributions(shell: Shell, kind: str, schema: bytes, xsd: bool) -> str:
+    """A committed schema with what the installed packages bring to that kind of document."""
+    from polyvisor import documents, model
+    from polyvisor.documents import grammar
+
+    brought = tuple(contributions(shell))
+    root, *others = model.roots(kind)
+    rules = polyvisor_schema(f"{kind}.rng") if xsd else schema
+    if not grammar.extensible(rules, brought):
+        return schema.decode()
+    found = documents.xsd(root, brought, *others) if xsd else grammar.merge(schema, root, brought)
+    return found.decode()
+
+
+def polyvisor_schema(name: str) -> bytes:
+    """A committed schema by its file's name."""
+    import polyvisor_schemas
+
+    return polyvisor_schemas.path(name).read_bytes()
 
 
 def _show_json_schema(shell: Shell, action: str, kind: str) -> None:
@@ -153,5 +175,5 @@ def _show_json_schema(shell: Shell, action: str, kind: str) -> None:
     from polyvisor.documents.notations import write_json
 
     root, *others = model.roots(kind)
-    found = jsonschema.emit(root, (), *others)
+    found = jsonschema.emit(root, contributions(shell), *others)
     shell.data(found, write_json(found).rstrip("\n"))

@@ -64,6 +64,14 @@ def merge(committed: bytes, root: type[Element], contributions: Sequence[Contrib
     return _serialised(tree)
 
 
+def extensible(committed: bytes, contributions: Iterable[Contribution]) -> bool:
+    """Whether any of the contributions has a place in a grammar that :func:`emit` wrote."""
+    brought = tuple(contributions)
+    names = {_extension_point(str(cls.declaration.extends)) for cls in classes(brought)}
+    names |= {_word_list(datatype) for datatype in words(brought)}
+    return any(f'<define name="{name}">'.encode() in committed for name in names)
+
+
 def _serialised(tree: etree._Element) -> bytes:
     etree.indent(tree, "  ")
     return bytes(etree.tostring(tree, encoding="UTF-8", xml_declaration=True)) + b"\n"
@@ -76,9 +84,12 @@ def _contribute(tree: etree._Element, root: type[Element], contributions: Sequen
     if not contributions:
         return
     grammar = _Grammar(root, prefix="contributed.")
+    present = {str(ref.get("name")) for ref in tree.iter(f"{{{NAMESPACE}}}ref")}
     points: dict[str, list[Pattern]] = {}
     for cls in classes(contributions):
         point = _extension_point(str(cls.declaration.extends))
+        if point not in present:
+            continue
         points.setdefault(point, []).append(p.optional(grammar.element(Target(cls.declaration.qualified, (cls,)))))
     for ref in list(tree.iter(f"{{{NAMESPACE}}}ref")):
         here = points.get(ref.get("name") or "")
