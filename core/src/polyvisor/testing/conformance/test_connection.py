@@ -40,12 +40,14 @@ def test_the_driver_keeps_the_defaults_of_options(bench: Bench) -> None:
             assert option not in options or default == options[option], f"{name}({option}={default!r})"
 
 
+@needs("connect.open")
 def test_a_connection_knows_what_was_opened(bench: Bench, connection: Connection) -> None:
     assert str(connection.uri).partition(":")[0] == bench.target.uri.partition(":")[0]
     assert connection.driver == bench.driver.name
     assert not connection.closed
 
 
+@needs("connect.open")
 def test_closing_twice_is_harmless(bench: Bench) -> None:
     connection = bench.open()
     connection.close()
@@ -102,6 +104,7 @@ def test_the_end_of_a_guest_with_its_connection_is_told(bench: Bench, defined: D
     assert ("stopped", "destroyed") in told
 
 
+@needs("connect.open")
 def test_an_unknown_parameter_of_the_uri_is_refused(bench: Bench) -> None:
     uri = bench.target.uri
     with pytest.raises(InvalidURI, match="colour"):
