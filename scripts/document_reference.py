@@ -10,8 +10,9 @@ from __future__ import annotations
 import argparse
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FunctionType
 
 from polyvisor import model
 from polyvisor.documents import Element
@@ -121,6 +122,32 @@ def section(cls: Class, places: set[str]) -> Iterator[str]:
         yield text
     if rows := [row(cls, field) for field in cls.fields()]:
         yield "\n".join(["| XML | Python | what it holds | |", "|---|---|---|---|", *rows])
+    if calls := list(members(cls)):
+        yield "\n".join(calls)
+
+
+def members(cls: Class) -> Iterator[str]:
+    """What the class itself, or a base that is no element, can do in Python."""
+    bases = [
+        base for base in cls.__mro__ if base is cls or (issubclass(base, Element) and not hasattr(base, "declaration"))
+    ]
+    found = {name: value for base in reversed(bases) if base is not Element for name, value in vars(base).items()}
+    for name, value in found.items():
+        if name.startswith("_") or not isinstance(value, classmethod | staticmethod | property | FunctionType):
+            continue
+        told = " ".join((inspect.getdoc(getattr(cls, name)) or "").split())
+        if isinstance(value, property):
+            yield f"- `.{name}`: {told}"
+        else:
+            bound = "" if isinstance(value, FunctionType) else cls.__qualname__
+            yield f"- `{bound}.{name}{parameters(getattr(cls, name), isinstance(value, FunctionType))}`: {told}"
+
+
+def parameters(call: Callable[..., object], method: bool) -> inspect.Signature:
+    """Names and defaults, without types."""
+    signature = inspect.signature(call)
+    shown = [each.replace(annotation=inspect.Parameter.empty) for each in signature.parameters.values()]
+    return signature.replace(parameters=shown[1:] if method else shown, return_annotation=inspect.Signature.empty)
 
 
 def chosen_by(cls: Class) -> str:

@@ -191,6 +191,7 @@ __all__ = [
     "CpuModel",
     "CpuTopology",
     "CrashAction",
+    "Device",
     "Devices",
     "Disk",
     "DiskBus",
