@@ -42,7 +42,8 @@ def send_key(
 ) -> None:
     """Press these keys (at most 16) of a running guest together, and release them after ``hold_ms``.
 
-    0 is the hypervisor's choice of time."""
+    0 is the hypervisor's choice of time. Raises InvalidArgument for numbers that are no keys, and for a codeset that
+    the driver cannot translate; Linux's, which is the default, every driver can."""
     raise NotImplementedError
 
 

@@ -66,13 +66,19 @@ def create(
     raise NotImplementedError
 
 
-@operation(capability="domain.create-with-fds", permission="domain:write", changes=True, raises=(NoSuchDomain,))
+@operation(
+    capability="domain.create-with-fds",
+    permission="domain:write",
+    changes=True,
+    raises=(NoSuchDomain, InvalidArgument),
+)
 def associate_fds(
     session: Session, domain: DomainRef, name: str, fds: Sequence[int], *, restore_permissions: bool = False
 ) -> None:
     """Give the domain a named group of open file descriptors, for disks of ``<source fdgroup='name'>``.
 
-    They are the connection's and go with it. ``restore_permissions`` puts labels and owners back when it closes."""
+    They are the connection's and go with it. ``restore_permissions`` puts labels and owners back when it closes.
+    Raises InvalidArgument for a group without a name or without a descriptor, and for what is no open descriptor."""
     raise NotImplementedError
 
 

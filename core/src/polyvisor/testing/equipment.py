@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +46,7 @@ class Kit:
         self.bench = bench
         self.parts = parts
         self.scratch = scratch
+        self._descriptors: list[int] = []
 
     # -- devices -------------------------------------------------------------------------------------------
 
@@ -96,6 +100,17 @@ class Kit:
         self.bench.require(self.bench.target.agent, "no agent answers in the target's guest")
         return self._pattern("agent")
 
+    def descriptor(self) -> int:
+        """An open file descriptor; closed when the test ends."""
+        self._descriptors.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+        return self._descriptors[-1]
+
+    def close(self) -> None:
+        """Close the descriptors that were made, unless somebody took them over and closed them."""
+        for descriptor in self._descriptors:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
     def _pattern(self, kind: str) -> str:
         pattern: str = getattr(self.parts, kind)
         self.bench.require(pattern, f"the hypervisor has no device of the kind {kind}")
@@ -111,7 +126,7 @@ class Kit:
         for kind in wanted:
             if kind in EXTRAS:
                 extra += EXTRAS[kind]
-            elif SINGLE.get(kind, kind) not in self.bench.document():
+            elif kind not in SINGLE or SINGLE[kind] not in self.bench.document():
                 devices += getattr(self, kind)()
         return self.bench.define(name, extra=extra, devices=devices)
 
@@ -152,6 +167,8 @@ def interfaces(domain: Domain, *, stored: bool = False) -> dict[str, Any]:
 
 
 @pytest.fixture
-def kit(bench: Bench) -> Kit:
+def kit(bench: Bench) -> Iterator[Kit]:
     """Devices to plug in, and guests that have them."""
-    return Kit(bench, bench.target.parts, bench.scratch)
+    found = Kit(bench, bench.target.parts, bench.scratch)
+    yield found
+    found.close()

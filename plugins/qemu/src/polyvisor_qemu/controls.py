@@ -35,6 +35,8 @@ def send_key(
     """Press keys together (QMP ``send-key``)."""
     if not 1 <= len(keycodes) <= _MOST_KEYS:
         raise InvalidArgument(f"{len(keycodes)} keys cannot be pressed together", hint=f"press 1 to {_MOST_KEYS}")
+    if hold_ms < 0:
+        raise InvalidArgument(f"keys cannot be held for {hold_ms} milliseconds", hint="0 is QEMU's choice")
     keys = [{"type": "number", "data": _qnum(code, codeset)} for code in keycodes]
     arguments: dict[str, Any] = {"keys": keys}
     if hold_ms:

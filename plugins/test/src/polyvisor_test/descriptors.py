@@ -27,7 +27,7 @@ class Descriptors:
             raise InvalidArgument("a group of file descriptors has a name and at least one descriptor")
         try:
             copies = [os.dup(fd) for fd in fds]
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             raise InvalidArgument(f"not every one of {list(fds)} is an open file descriptor") from error
         self._close(self._groups.pop((uuid, name), []))
         self._groups[uuid, name] = copies

@@ -148,10 +148,15 @@ class Machine:
     def changing(self, affect: Affect) -> Iterator[list[Domain]]:
         """Copies of the configurations ``affect`` names, to be changed in place; they count once the block ends.
 
-        If the block raises, nothing has changed: neither half of a change to both."""
+        If the block raises, nothing has changed: neither half of a change to both. Raises InvalidArgument when it
+        leaves something that no document can hold."""
+        from polyvisor.documents import write
+
         sides = self.affected(affect)
         drafts: list[Domain] = [getattr(self, side).copy() for side in sides]
         yield drafts
+        for draft in drafts:
+            write(draft, secure=True)
         for side, draft in zip(sides, drafts, strict=True):
             setattr(self, side, draft)
 

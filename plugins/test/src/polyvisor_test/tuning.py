@@ -52,7 +52,6 @@ class TuningOperations:
         *,
         affect: Affect = Affect.CURRENT,
     ) -> None:
-        from polyvisor.documents import write
         from polyvisor.model.domain.tuning import BlockIoTune
 
         changes = {name: _blkio_change(name, value) for name, value in parameters.items()}
@@ -64,7 +63,6 @@ class TuningOperations:
                         config.blkiotune.weight = change[""]
                     else:
                         _set_device_values(config.blkiotune, name.removeprefix("device_"), change)
-                write(config.blkiotune)  # refuses what no document can hold
 
     # -- disks ------------------------------------------------------------------------------------------------
 
@@ -87,7 +85,6 @@ class TuningOperations:
         *,
         affect: Affect = Affect.CURRENT,
     ) -> None:
-        from polyvisor.documents import write
         from polyvisor.model.domain.devices.disk import IoTune
 
         _check_limits(parameters)
@@ -97,7 +94,6 @@ class TuningOperations:
                     found = find_disk(config, disk)
                     found.iotune = found.iotune or IoTune()
                     _change_limits(found.iotune, parameters)
-                    write(found.iotune)  # refuses what no document can hold
                     _spread_to_group(config, found.iotune)
             if "live" in machine.affected(affect):
                 data = {"blkdeviotune.disk": disk} | {f"blkdeviotune.{key}": value for key, value in parameters.items()}
@@ -113,7 +109,6 @@ class TuningOperations:
         *,
         affect: Affect = Affect.CURRENT,
     ) -> None:
-        from polyvisor.documents import write
         from polyvisor.model.domain.tuning import ThrottleGroup, ThrottleGroups
 
         if not group or "group_name" in parameters:
@@ -128,7 +123,6 @@ class TuningOperations:
                     found = ThrottleGroup(group_name=group)
                     groups.append(found)
                 _change_limits(found, parameters)
-                write(found)  # refuses what no document can hold
 
     @hookimpl
     def remove_throttle_group(
