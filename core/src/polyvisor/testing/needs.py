@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 import pytest
@@ -24,7 +25,8 @@ class Need(NamedTuple):
         return self.operation.capability + (f" with {', '.join(self.options)}" if self.options else "")
 
 
-def parse_need(text: str) -> list[Need]:
+@cache
+def parse_need(text: str) -> tuple[Need, ...]:
     """What ``text`` asks for: a capability, or an operation with its options in brackets.
 
     Raises ValueError for names that nothing has: a typo would skip the test for ever."""
@@ -37,7 +39,7 @@ def parse_need(text: str) -> list[Need]:
     for operation in found:
         if unknown := set(options) - operation.options.keys() - ({"job"} if operation.job else set()):
             raise ValueError(f"a test needs {text!r}, and {operation.name} has no option {', '.join(sorted(unknown))}")
-    return [Need(operation, options) for operation in found]
+    return tuple(Need(operation, options) for operation in found)
 
 
 def needs(*wanted: str) -> pytest.MarkDecorator:
