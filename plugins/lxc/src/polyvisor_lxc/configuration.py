@@ -113,10 +113,13 @@ def define(session: LxcSession, config: Domain) -> DomainRef:
 
 def undefine(session: LxcSession, domain: DomainRef, *, snapshots_metadata: bool) -> None:
     """Forget the stored configuration; a running container becomes transient."""
+    from polyvisor_lxc import snapshots
+
     guests.require(session, domain)
     with session.store.lock(domain.uuid):
         found = guests.settle(session, domain.uuid)
         entry = stored(session, domain)
+        snapshots.before_undefine(session, domain, allowed=snapshots_metadata)
         session.store.remove(entry)
         if not found.alive:
             ended.forget(session, domain.uuid)

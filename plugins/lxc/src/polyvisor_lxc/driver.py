@@ -12,19 +12,23 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from polyvisor.spi import URI, Affect, Column, ConnectContext, DomainRef, DomainRow, DomainState, StateInfo, hookimpl
+from polyvisor_lxc.driver_inside import InsideOperations
+from polyvisor_lxc.driver_resources import ResourceOperations
 from polyvisor_lxc.session import LxcSession, open_session
 
 if TYPE_CHECKING:
     from polyvisor.documents import Element
+    from polyvisor.model.capabilities import Capabilities
     from polyvisor.model.domain import Domain
+    from polyvisor.model.domaincaps import DomainCapabilities
     from polyvisor.operations.configuration import MetadataKind
     from polyvisor.operations.connection import Security, Version
-    from polyvisor.operations.host import CpuMap, CpuTimes, FreeMemory, HostInfo, MemoryStats
+    from polyvisor.operations.host import CpuMap, CpuTimes, FreeMemory, HostInfo, MemoryStats, SecurityModel
     from polyvisor.operations.lifecycle import ShutdownMode
     from polyvisor.operations.listing import ControlInfo, DomainInfo
 
 
-class LxcDriver:
+class LxcDriver(ResourceOperations, InsideOperations):
     """Containers on this host, run by liblxc without a daemon."""
 
     name = "lxc"
@@ -157,6 +161,65 @@ class LxcDriver:
 
         Host().set_memory_parameters(parameters)
 
+    @hookimpl
+    def sysinfo(self, session: LxcSession) -> str:
+        import platform
+
+        from polyvisor.documents import write
+        from polyvisor.host import Host
+        from polyvisor.host.sysinfo import read_sysinfo
+
+        return write(read_sysinfo(Host().tree, platform.machine()))
+
+    @hookimpl
+    def security_models(self, session: LxcSession) -> list[SecurityModel]:
+        from polyvisor_lxc import capabilities
+
+        return capabilities.security_models()
+
+    @hookimpl
+    def capabilities(self, session: LxcSession) -> Capabilities:
+        from polyvisor_lxc import capabilities
+
+        return capabilities.capabilities(session)
+
+    @hookimpl
+    def domain_capabilities(
+        self,
+        session: LxcSession,
+        *,
+        emulator: str | None,
+        arch: str | None,
+        machine: str | None,
+        domain_type: str | None,
+    ) -> DomainCapabilities:
+        from polyvisor_lxc import capabilities
+
+        return capabilities.domain_capabilities(
+            session, emulator=emulator, arch=arch, machine=machine, domain_type=domain_type
+        )
+
+    @hookimpl
+    def max_vcpus(self, session: LxcSession, *, domain_type: str | None) -> int:
+        from polyvisor.errors import InvalidArgument
+        from polyvisor_lxc import capabilities
+
+        if domain_type not in (None, "lxc"):
+            raise InvalidArgument(f"there are no containers of type {domain_type!r}", driver="lxc")
+        return capabilities.max_vcpus()
+
+    @hookimpl
+    def from_native(self, session: LxcSession, format: str, text: str) -> Domain:
+        from polyvisor_lxc import native
+
+        return native.from_native(session, format, text)
+
+    @hookimpl
+    def to_native(self, session: LxcSession, format: str, config: Domain) -> str:
+        from polyvisor_lxc import native
+
+        return native.to_native(session, format, config)
+
     # -- listing ------------------------------------------------------------------------------------------
 
     @hookimpl
@@ -243,6 +306,20 @@ class LxcDriver:
         from polyvisor_lxc import lifecycle
 
         lifecycle.reboot(session, domain, modes)
+
+    @hookimpl
+    def reset(self, session: LxcSession, domain: DomainRef) -> None:
+        from polyvisor_lxc import lifecycle
+
+        lifecycle.reset(session, domain)
+
+    @hookimpl
+    def set_lifecycle_action(
+        self, session: LxcSession, domain: DomainRef, event: str, action: str, *, affect: Affect
+    ) -> None:
+        from polyvisor_lxc import lifecycle
+
+        lifecycle.set_action(session, domain, event, action, affect)
 
     @hookimpl
     def destroy(self, session: LxcSession, domain: DomainRef, *, graceful: bool, remove_logs: bool) -> None:
@@ -334,6 +411,18 @@ class LxcDriver:
         from polyvisor_lxc import configuration
 
         configuration.set_flag(session, domain, "autostart", enabled)
+
+    @hookimpl
+    def autostart_once(self, session: LxcSession, domain: DomainRef) -> bool:
+        from polyvisor_lxc import configuration
+
+        return configuration.flag(session, domain, "autostart-once")
+
+    @hookimpl
+    def set_autostart_once(self, session: LxcSession, domain: DomainRef, enabled: bool) -> None:
+        from polyvisor_lxc import configuration
+
+        configuration.set_flag(session, domain, "autostart-once", enabled)
 
 
 driver = LxcDriver()

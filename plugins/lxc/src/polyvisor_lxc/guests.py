@@ -6,9 +6,10 @@ holds the container's lock changes anything.
 
 Keys of a status record: ``name``, ``id``, ``phase`` (``starting`` or ``running``), ``pid`` and ``started`` (of the
 monitor; ticks, see :class:`~polyvisor_lxc.process.Process`), ``since`` (seconds since the epoch), ``groups`` (the
-directory of each control group), ``shutdown`` (a manager asked init to stop), ``ending`` (reason of the end that a manager is
-bringing about), ``owner`` (pid and ticks of the process whose connection the container is tied to), and what tables
-show: ``memory_kib``, ``max_memory_kib``, ``vcpus``, ``title``, ``os_type``, ``taints``, ``consoles``.
+directory of each control group), ``around`` (those of the monitor), ``shutdown`` (a manager asked init to stop),
+``ending`` (reason of the end that a manager is bringing about), ``owner`` (pid and ticks of the process whose
+connection the container is tied to), ``why`` (the reason of its running), and what tables show: ``memory_kib``,
+``max_memory_kib``, ``vcpus``, ``title``, ``os_type``, ``taints``, ``consoles``.
 """
 
 from __future__ import annotations
@@ -187,9 +188,13 @@ def clear_processes(dead: Look) -> None:
     the groups are left."""
     from polyvisor_lxc import stopping
 
-    group = dead.group
-    if any(os.path.isdir(path) for path in group.paths.values()):
-        stopping.clear(group)
+    assert dead.status is not None
+    payload, around = dead.status.get("groups", {}), dead.status.get("around", {})
+    # a monitor that got no groups of its own is in those of whoever started it
+    own = {controller: path for controller, path in around.items() if "/lxc.monitor" in path}
+    for paths in (payload, own):
+        if any(os.path.isdir(path) for path in paths.values()):
+            stopping.clear(Group(paths))
 
 
 def remove_files(files: GuestFiles) -> None:

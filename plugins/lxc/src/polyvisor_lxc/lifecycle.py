@@ -13,8 +13,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from polyvisor.errors import HypervisorError, InvalidState, NoSuchDomain, OperationTimeout, UnsupportedOption
-from polyvisor.spi import DomainRef, DomainState, Lifecycle
+from polyvisor.errors import (
+    HypervisorError,
+    InvalidArgument,
+    InvalidState,
+    NoSuchDomain,
+    OperationTimeout,
+    UnsupportedOption,
+)
+from polyvisor.spi import Affect, DomainRef, DomainState, Event, EventKind, Lifecycle
 from polyvisor.state import locked, reported, write_atomic
 from polyvisor.state.disk import make_private_directory
 from polyvisor_lxc import bus, ended, guests, initsystem, journal, stopping, tools
@@ -26,6 +33,9 @@ if TYPE_CHECKING:
     from polyvisor.model.domain import Domain
     from polyvisor.operations.lifecycle import ShutdownMode
     from polyvisor_lxc.translation import Plan
+
+ACTIONS = {"poweroff": ("destroy",), "reboot": ("restart", "destroy"), "crash": ("destroy",)}
+"""What may follow each way in which a container ends by itself."""
 
 STANDSTILL = 5.0
 """Seconds that the kernel has to freeze or thaw a container."""
@@ -63,6 +73,19 @@ def create(session: LxcSession, config: Domain, *, autodestroy: bool, fds: Seque
         return _run(session, *intent, fds=fds)
 
 
+def start_from_snapshot(session: LxcSession, config: Domain, *, paused: bool) -> DomainRef:
+    """Start a container whose root was just put back; the caller holds its lock."""
+    from polyvisor_lxc import snapshots
+
+    domain = _run(session, *_intend(session, config, autodestroy=False), fds=(), told=False)
+    if paused:
+        group = guests.look(session, domain.uuid).group
+        group.freeze(True)
+        _await_standstill(domain, group, True)
+    snapshots.tell_restored(session, domain, paused=paused)
+    return domain
+
+
 def _intend(session: LxcSession, config: Domain, *, autodestroy: bool) -> tuple[Domain, dict[str, Any], Plan]:
     """The running instance, its status, written down before anything else exists of it, and what liblxc is told."""
     from polyvisor_lxc import configuration, live, preparation
@@ -80,7 +103,15 @@ def _intend(session: LxcSession, config: Domain, *, autodestroy: bool) -> tuple[
     return running, status, plan
 
 
-def _run(session: LxcSession, running: Domain, status: dict[str, Any], plan: Plan, *, fds: Sequence[int]) -> DomainRef:
+def _run(
+    session: LxcSession,
+    running: Domain,
+    status: dict[str, Any],
+    plan: Plan,
+    *,
+    fds: Sequence[int],
+    told: bool = True,
+) -> DomainRef:
     from polyvisor_lxc import configuration
 
     uuid = configuration.identity(running)
@@ -92,7 +123,8 @@ def _run(session: LxcSession, running: Domain, status: dict[str, Any], plan: Pla
         raise
     domain = DomainRef(running.name, uuid, status["id"])
     ended.forget(session, uuid)
-    bus.tell(session, domain, Lifecycle.STARTED, "booted")
+    if told:
+        bus.tell(session, domain, Lifecycle.STARTED, "booted")
     if "owner" in status:
         session.tie(uuid)
     return domain
@@ -102,9 +134,10 @@ def _boot(
     session: LxcSession, running: Domain, files: GuestFiles, status: dict[str, Any], plan: Plan, fds: Sequence[int]
 ) -> dict[str, Any]:
     """Have liblxc run the container; returns its status, written."""
-    from polyvisor_lxc import live
+    from polyvisor_lxc import audit, bandwidth, live, vcpus
 
     _prepare(session, files, plan)
+    mark_reboots(files, running)
     command = ["lxc-start", "--name", str(files.uuid), "--lxcpath", files.lxcpath, "--rcfile", files.config]
     command += ["--daemon", "--pidfile", files.pid]
     answer = tools.run(
@@ -112,20 +145,21 @@ def _boot(
     )
     if answer.code:
         raise _failure(running.name, files, answer)
-    process = _monitor(files)
-    if process is None:
-        status |= {"since": time.time()}  # it has ended by now: an init that does little
-        process = Process(0, 0)
+    # an init that does little may have ended by now, and its monitor too; that is told like any other end
+    process = _monitor(files) or Process(0, 0)
     init = _init(process)
-    group = Group.of(init, session.hierarchies) if init is not None else Group({})
     status |= {
         "pid": process.pid,
         "started": process.started,
         "since": time.time(),
-        "groups": group.paths,
-        "taints": [],
+        "groups": Group.of(init, session.hierarchies).paths if init is not None else {},
+        "around": Group.of(process.pid, session.hierarchies).paths if process.pid else {},
+        "taints": audit.relaxed(running),
         "consoles": live.consoles(running, files),
     }
+    if process.pid and running.cputune is not None and running.cputune.emulator_pin is not None:
+        vcpus.place_monitor(process.pid, running)
+    bandwidth.apply_all(running)
     write_atomic(files.live, live.document(running), durable=False)
     status |= {"phase": guests.RUNNING}
     session.store.write_status(files.uuid, status)
@@ -149,7 +183,15 @@ def _prepare(session: LxcSession, files: GuestFiles, plan: Plan) -> None:
     guests.remove_files(files)
     make_private_directory(files.directory)
     make_private_directory(os.path.dirname(files.console))
-    contents = ((files.config, plan.text), (files.seccomp, confinement.seccomp_policy()), (files.journal, ""))
+    from polyvisor_lxc import preparation
+
+    contents = (
+        (files.console, ""),
+        (files.hook, preparation.hook(files)),
+        (files.config, plan.text),
+        (files.seccomp, confinement.seccomp_policy()),
+        (files.journal, ""),
+    )
     for path, text in contents:
         with reported("write", path):
             descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
@@ -318,6 +360,45 @@ def _ask(session: LxcSession, domain: DomainRef, found: guests.Look, what: str) 
             hint="destroy it, or run an init that can be asked",
         )
     init.kill(number)
+
+
+def reset(session: LxcSession, domain: DomainRef) -> None:
+    """End the container and start it again at once."""
+    from polyvisor_lxc import configuration
+
+    with guests.active(session, domain) as found:
+        assert found.status is not None
+        config = configuration.parse(configuration.text(configuration.read_live(session, domain)))
+        tied = "owner" in found.status
+        stopping.stop(session, found, graceful=False)
+        again = _run(session, *_intend(session, config, autodestroy=tied), fds=())
+        bus.publish(session, Event(EventKind.REBOOT, again, data={"by_guest": False}))
+
+
+def set_action(session: LxcSession, domain: DomainRef, event: str, action: str, affect: Affect) -> None:
+    """Change what follows when the container reboots; what follows the rest is always its end."""
+    from polyvisor.model.domain.events import LifecycleAction
+    from polyvisor_lxc import changes
+
+    if action not in ACTIONS.get(event, ()):
+        raise InvalidArgument(
+            f"{action!r} cannot follow {event!r} of a container",
+            driver="lxc",
+            hint="; ".join(f"{name}: {' or '.join(known)}" for name, known in ACTIONS.items()),
+        )
+    with changes.changing(session, domain, affect) as change:
+        for config in change.documents:
+            if event == "reboot":
+                config.on_reboot = LifecycleAction(action)
+        if change.live is not None and event == "reboot":
+            mark_reboots(session.files(domain.uuid), change.live)
+
+
+def mark_reboots(files: GuestFiles, running: Domain) -> None:
+    """Tell the hook of a running container whether it may reboot; see :func:`preparation.hook`."""
+    from polyvisor_lxc.preparation import may_reboot
+
+    write_atomic(files.reboots, b"yes" if may_reboot(running) else b"no", durable=False)
 
 
 def _signals_only(modes: Sequence[ShutdownMode], what: str) -> None:

@@ -16,21 +16,27 @@ NET = "/sys/class/net"
 def check(config: Domain) -> None:
     """Raise UnsupportedConfiguration for a bridge or device that the host does not have."""
     held: Any = config.devices
-    for interface in held.interfaces:
-        bridge = getattr(interface.source, "bridge", None)
-        if bridge is not None and not os.path.isdir(f"{NET}/{bridge}"):
-            raise UnsupportedConfiguration(
-                f"there is no bridge {bridge!r} on this host",
-                driver="lxc",
-                hint=f"make it (ip link add {bridge} type bridge), or name another in <source bridge=...>",
-            )
-        if bridge is not None and not os.path.isdir(f"{NET}/{bridge}/bridge"):
-            raise UnsupportedConfiguration(f"the device {bridge!r} of this host is not a bridge", driver="lxc")
-        if interface.type == "direct":
-            _device(interface.source.dev)
-    for hostdev in held.hostdevs:
-        if hostdev.mode == "capabilities" and hostdev.type == "net":
-            _device(hostdev.source.interface)
+    for device in (*held.interfaces, *held.hostdevs):
+        check_device(device)
+
+
+def check_device(device: Any) -> None:
+    """Raise UnsupportedConfiguration for what one device needs and the host does not have."""
+    if device.tag == "hostdev":
+        if device.mode == "capabilities" and device.type == "net":
+            _device(device.source.interface)
+        return
+    bridge = getattr(device.source, "bridge", None)
+    if bridge is not None and not os.path.isdir(f"{NET}/{bridge}"):
+        raise UnsupportedConfiguration(
+            f"there is no bridge {bridge!r} on this host",
+            driver="lxc",
+            hint=f"make it (ip link add {bridge} type bridge), or name another in <source bridge=...>",
+        )
+    if bridge is not None and not os.path.isdir(f"{NET}/{bridge}/bridge"):
+        raise UnsupportedConfiguration(f"the device {bridge!r} of this host is not a bridge", driver="lxc")
+    if device.type == "direct":
+        _device(device.source.dev)
 
 
 def _device(name: str) -> None:

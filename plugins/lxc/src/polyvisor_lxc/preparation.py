@@ -10,7 +10,7 @@ from polyvisor_lxc import configuration, confinement, networks, tools, translati
 
 if TYPE_CHECKING:
     from polyvisor.model.domain import Domain
-    from polyvisor_lxc.session import LxcSession
+    from polyvisor_lxc.session import GuestFiles, LxcSession
 
 _LINKS = 16
 
@@ -18,21 +18,36 @@ _LINKS = 16
 def plan(session: LxcSession, running: Domain) -> translation.Plan:
     """What liblxc is told of a container that is to be started. Raises UnsupportedConfiguration."""
     files = session.files(configuration.identity(running))
-    confined = confinement.of(running)
-    mapped = confined.userns and running.idmap is None
     held: Any = running.devices
     first = held.consoles[0] if held.consoles else None
     place = translation.Place(
         hierarchies=session.hierarchies,
-        ids=confinement.id_range(running.id or 0) if mapped else None,
+        ids=confinement.id_range(running.id or 0) if shifted(running) else None,
         console=first.log.file if first is not None and first.log is not None else files.console,
         seccomp=files.seccomp,
         journal=files.journal,
+        hook=files.hook,
         idmapped_root=tools.version() >= tools.IDMAPPED_ROOT,
         apparmor=os.path.isdir("/sys/kernel/security/apparmor"),
         namespace=lambda kind, name: _namespace(session, kind, name),
     )
     return translation.compose(running, place)
+
+
+def may_reboot(config: Domain) -> bool:
+    """Whether a container that reboots is to be started again."""
+    return str(config.on_reboot or "restart") == "restart"
+
+
+def hook(files: GuestFiles) -> str:
+    """A script that the monitor has /bin/sh run when the container has stopped (``lxc.hook.post-stop``).
+
+    liblxc starts a container that reboots again whatever the document says, so the script ends the monitor before that
+    where the container may not. Nothing but our own paths is in it."""
+    import shlex
+
+    allowed, pid = shlex.quote(files.reboots), shlex.quote(files.pid)
+    return f'if [ "$LXC_TARGET" = reboot ] && [ "$(cat {allowed})" = no ]; then\n    kill -KILL "$(cat {pid})"\nfi\n'
 
 
 def _namespace(session: LxcSession, kind: str, name: str) -> str:
@@ -51,6 +66,19 @@ def check(running: Domain, made: translation.Plan) -> None:
     networks.check(running)
     if made.root is not None:
         _check_init(made.root, made.command[0])
+
+
+def shifted(config: Domain) -> bool:
+    """Whether directories of the host are shown with the ids of the container, which it owns no others of."""
+    return confinement.of(config).userns and config.idmap is None
+
+
+def check_device(device: Any) -> None:
+    """Raise UnsupportedConfiguration for a device whose counterpart on the host is missing."""
+    if device.tag == "filesystem":
+        _check_source(device)
+    elif device.tag in ("interface", "hostdev"):
+        networks.check_device(device)
 
 
 def _check_source(one: Any) -> None:

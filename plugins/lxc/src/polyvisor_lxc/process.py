@@ -97,7 +97,7 @@ def children(pid: int) -> list[int]:
 
 
 def find(needle: str, *, among: tuple[str, ...]) -> list[Process]:
-    """Live processes that have ``needle`` in their command line, whose first word is or begins with one of ``among``."""
+    """Live processes that have ``needle`` in their command line, which begins with one of ``among``."""
     wanted, programs = os.fsencode(needle), tuple(os.fsencode(name) for name in among)
     found = []
     for entry in os.scandir("/proc"):

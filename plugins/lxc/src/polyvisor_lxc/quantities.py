@@ -8,7 +8,7 @@ cgroup-v2.rst.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from polyvisor_lxc.cgroups import UNLIMITED
@@ -85,9 +85,9 @@ def _cpu(config: Domain, where: Hierarchies) -> Iterator[Setting]:
     cpuset = allowed_cpus(config)
     if cpuset and where.version("cpuset") is not None:
         yield "cpuset", "cpuset.cpus", cpuset
-    if config.numatune is not None and config.numatune.memory is not None and config.numatune.memory.nodeset:
-        if where.version("cpuset") is not None:
-            yield "cpuset", "cpuset.mems", config.numatune.memory.nodeset
+    nodes = config.numatune.memory.nodeset if config.numatune is not None and config.numatune.memory else None
+    if nodes and where.version("cpuset") is not None:
+        yield "cpuset", "cpuset.mems", nodes
 
 
 def allowed_cpus(config: Domain) -> str | None:
@@ -191,3 +191,78 @@ def device_number(path: str) -> str:
     if not stat.S_ISBLK(found.st_mode):
         raise UnsupportedConfiguration(f"{path} is not a block device", driver="lxc")
     return f"{os.major(found.st_rdev)}:{os.minor(found.st_rdev)}"
+
+
+# -- changes ----------------------------------------------------------------------------------------------
+
+_DEFAULTS = {
+    "memory.limit_in_bytes": "-1",
+    "memory.soft_limit_in_bytes": "-1",
+    "memory.memsw.limit_in_bytes": "-1",
+    "memory.max": "max",
+    "memory.high": "max",
+    "memory.swap.max": "max",
+    "cpu.shares": "1024",
+    "cpu.weight": "100",
+    "cpu.cfs_period_us": str(PERIOD),
+    "cpu.cfs_quota_us": "-1",
+    "cpu.max": f"max {PERIOD}",
+    "blkio.bfq.weight": "100",
+}
+"""What the kernel has where nobody asked for anything, by control file."""
+
+
+def difference(before: Domain, after: Domain, where: Hierarchies) -> list[Setting]:
+    """What has to be written for a container that runs with one document to run with another."""
+    old = {_key(setting): setting for setting in of(before, where)}
+    new = {_key(setting): setting for setting in of(after, where)}
+    gone = [_neutral(setting) for key, setting in old.items() if key not in new]
+    return gone + [setting for key, setting in new.items() if old.get(key) != setting]
+
+
+def _key(setting: Setting) -> tuple[str, str]:
+    """What a setting sets: a file, or of a file with a line a device the line, or the part of the line."""
+    _, name, text = setting
+    device, spaced, value = text.partition(" ")
+    if not spaced or (":" not in device and device != "default"):
+        return name, ""
+    return name, f"{device} {value.partition('=')[0] if '=' in value else ''}"
+
+
+def _neutral(setting: Setting) -> Setting:
+    """What takes a setting away."""
+    from polyvisor.host import Host
+
+    controller, name, text = setting
+    if name == "cpuset.cpus":
+        return controller, name, _ranges(Host().cpu_map().online)
+    if name == "cpuset.mems":
+        return controller, name, _ranges(cell for cell in host_cells())
+    if name == "io.weight":
+        return controller, name, f"{text.partition(' ')[0]} {100 if text.startswith('default') else 'default'}"
+    if ":" in text:
+        return controller, name, unlimited(text)
+    return controller, name, _DEFAULTS[name]
+
+
+def unlimited(text: str) -> str:
+    """A device's line with its limit taken away: ``8:0 rbps=max`` of version 2, ``8:0 0`` of version 1."""
+    device, _, value = text.partition(" ")
+    return f"{device} {value.partition('=')[0]}=max" if "=" in value else f"{device} 0"
+
+
+def host_cells(path: str = "/sys/devices/system/node/online") -> list[int]:
+    """The numbers of the host's NUMA cells."""
+    from polyvisor.model.domain.consistency import cpu_numbers
+
+    try:
+        with open(path, encoding="ascii") as file:
+            return sorted(cpu_numbers(file.read().strip()))
+    except FileNotFoundError:
+        return [0]
+
+
+def _ranges(numbers: Iterable[int]) -> str:
+    from polyvisor.model.domain.completion import cpu_ranges
+
+    return cpu_ranges(",".join(map(str, sorted(numbers))))

@@ -90,12 +90,26 @@ own directories are not; nothing is kept there."""
 class GuestFiles:
     """The run-time files of one container; its directory exists while it runs.
 
-    ``config`` is what liblxc is told, ``journal`` liblxc's log (see :mod:`polyvisor_lxc.journal`), ``pid`` the number of
-    its monitor, ``live`` its live document, ``seccomp`` its policy, ``console`` what it prints on its console.
-    liblxc knows the container by its UUID below ``lxcpath``, where it keeps nothing.
-    """
+    ``config`` is what liblxc is told, ``seccomp`` its policy, ``journal`` liblxc's log (see
+    :mod:`polyvisor_lxc.journal`), ``pid`` the number of its monitor, ``hook`` what the monitor runs when the container
+    has stopped, ``reboots`` whether it may then start it again, ``live`` the live document, ``console`` what the
+    container prints on its console, ``overlays`` its snapshots. liblxc knows the container by its UUID below
+    ``lxcpath``, where it keeps nothing."""
 
-    __slots__ = ("config", "console", "directory", "journal", "live", "lxcpath", "overlays", "pid", "seccomp", "uuid")
+    __slots__ = (
+        "config",
+        "console",
+        "directory",
+        "hook",
+        "journal",
+        "live",
+        "lxcpath",
+        "overlays",
+        "pid",
+        "reboots",
+        "seccomp",
+        "uuid",
+    )
 
     def __init__(self, paths: Paths, uuid: UUID) -> None:
         self.uuid = uuid
@@ -106,6 +120,8 @@ class GuestFiles:
         self.pid = f"{self.directory}/pid"
         self.live = f"{self.directory}/live.xml"
         self.seccomp = f"{self.directory}/seccomp"
+        self.hook = f"{self.directory}/ended"
+        self.reboots = f"{self.directory}/reboots"
         self.console = f"{paths.log}/{uuid}.console.log"
         self.overlays = f"{paths.state}/snapshots/{uuid}"
 

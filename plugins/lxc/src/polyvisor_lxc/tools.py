@@ -24,6 +24,7 @@ LONGEST_START = 60.0
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _ENVIRONMENT = ("HOME", "USER", "LOGNAME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
+_PACKAGES = {"tc": "iproute2", "ip": "iproute2", "criu": "criu", "mount": "mount", "cp": "coreutils"}
 _found: dict[str, str] = {}
 _versions: dict[tuple[str, int], tuple[int, int, int]] = {}
 
@@ -49,7 +50,9 @@ def find(name: str) -> str:
         path = shutil.which(name, path=_PATH)
         if path is None:
             raise UnsupportedConfiguration(
-                f"{name} is not installed", driver="lxc", hint="install LXC (Debian: apt install lxc)"
+                f"{name} is not installed",
+                driver="lxc",
+                hint=f"install {_PACKAGES.get(name, 'LXC (Debian: apt install lxc)')}",
             )
         _found[name] = path
     return path

@@ -36,7 +36,8 @@ class Place:
     :param hierarchies: where control groups are, which decides between their keys of version 1 and 2.
     :param ids: first host id and count for a container without ``<idmap>``; None without a user namespace.
     :param console: file for what is printed on the first console.
-    :param seccomp: file of the seccomp policy, ``journal`` that of liblxc's log; "" for none.
+    :param seccomp: file of the seccomp policy, ``journal`` that of liblxc's log, ``hook`` the script to run after
+        the end; "" for none.
     :param idmapped_root: whether liblxc can shift the ids of a root directory while mounting it.
     :param apparmor: whether the kernel has AppArmor.
     :param namespace: what liblxc calls the namespace (``net``, ``ipc``, ``uts``) of another container, by name.
@@ -47,6 +48,7 @@ class Place:
     console: str = ""
     seccomp: str = ""
     journal: str = ""
+    hook: str = ""
     idmapped_root: bool = True
     apparmor: bool = False
     namespace: Callable[[str, str], str] = _no_namespace
@@ -77,7 +79,7 @@ class Configuration:
         text = str(value)
         if any(ord(character) < 32 for character in text):
             raise UnsupportedConfiguration(
-                f"{key} cannot hold {text!r}: a line of liblxc's configuration has no line breaks or control characters",
+                f"{key} cannot hold {text!r}: a line of liblxc's configuration has no control characters",
                 driver="lxc",
             )
         if text != text.strip() or (text[:1] in "'\"" and text):
@@ -112,6 +114,9 @@ def compose(config: Domain, place: Place) -> Plan:
     _resources(config, lines, place)
     _namespaces(config, lines, place)
     _init(config, lines)
+    if place.hook:
+        lines.set("lxc.hook.version", 1)
+        lines.set("lxc.hook.post-stop", f"/bin/sh {place.hook}")
     if place.journal:
         lines.set("lxc.log.file", place.journal)
         lines.set("lxc.log.level", "INFO")

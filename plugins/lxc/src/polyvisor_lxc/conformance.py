@@ -1,0 +1,104 @@
+"""What the conformance suite has to know about LXC: its container is a shell in a root that holds busybox alone."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from polyvisor.errors import UnsupportedConfiguration
+from polyvisor.testing.equipment import Parts
+from polyvisor.testing.target import Target
+
+BANNER = "container ready"
+"""What the container prints once it listens."""
+
+SCRIPT = f"""#!/bin/sh
+# Says that it is there, repeats what it hears, and ends or reboots when it is asked to.
+trap 'exit 0' TERM
+trap 'busybox reboot -f' INT
+trap ':' WINCH
+stty raw -echo 2> /dev/null
+echo {BANNER}
+cat &
+while :; do
+    wait $!
+    sleep 3600 &
+done
+"""
+
+APPLETS = (
+    "sh",
+    "cat",
+    "sleep",
+    "stty",
+    "reboot",
+    "poweroff",
+    "ls",
+    "id",
+    "mount",
+    "ip",
+    "hostname",
+    "env",
+    "touch",
+    "ps",
+)
+
+GUEST = """
+<domain type='lxc'>
+  <name>guest</name>
+  <memory unit='KiB'>65536</memory>
+  <vcpu>1</vcpu>
+  <os><type>exe</type><init>/init</init></os>
+  <features><privnet/></features>
+  <devices>
+    <filesystem type='mount'><source dir='{root}'/><target dir='/'/></filesystem>
+    <console type='pty'/>
+  </devices>
+</domain>
+"""
+
+
+def make_root(directory: Path) -> Path:
+    """A root with a static busybox, its applets and the container's init. Raises UnsupportedConfiguration without one."""
+    busybox = shutil.which("busybox")
+    if busybox is None:
+        raise UnsupportedConfiguration(
+            "busybox is not installed", driver="lxc", hint="Debian: apt install busybox-static"
+        )
+    for name in ("bin", "dev", "etc", "proc", "root", "run", "sys", "tmp", "var"):
+        (directory / name).mkdir(parents=True, exist_ok=True)
+    shutil.copy2(busybox, directory / "bin" / "busybox")
+    for applet in APPLETS:
+        (directory / "bin" / applet).symlink_to("busybox")
+    init = directory / "init"
+    init.write_text(SCRIPT)
+    init.chmod(0o755)
+    return directory
+
+
+def target(scratch: Path) -> Target:
+    """Containers under a root of their own in ``scratch``."""
+    place = tempfile.mkdtemp(prefix="pv", dir=scratch)
+
+    def document(name: str, uuid: str) -> str:
+        return GUEST.format(root=make_root(Path(tempfile.mkdtemp(prefix="root", dir=scratch))))
+
+    return Target(
+        uri=f"lxc:///embed?root={place}",
+        document=document,
+        processes=True,
+        banner=BANNER.encode(),
+        boot_seconds=10.0,
+        real_disks=False,
+        balloons=False,
+        stored_only=frozenset({"set_vcpu_count"}),
+        parts=Parts(
+            disk="",
+            cdrom="",
+            interface="<interface type='ethernet'><mac address='{mac}'/></interface>",
+            balloon="",
+            graphics="",
+            agent="",
+        ),
+    )

@@ -1,0 +1,107 @@
+"""Copies of what a container keeps on the host: directories and image files.
+
+Copying is cp's (``--archive --reflink=auto``): owners, links, holes and extended attributes stay, and file systems that
+can share blocks do. What is put back is made whole beside its place first, and then changes places with what is there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+from polyvisor.errors import HostError, InvalidState
+from polyvisor.state.disk import make_private_directory, reported
+from polyvisor_lxc import tools
+
+if TYPE_CHECKING:
+    from polyvisor.model.domain import Domain
+    from polyvisor.spi import JobControl
+
+_PAUSE = 0.02
+
+
+def kept_paths(config: Domain) -> dict[str, str]:
+    """What a snapshot of a container holds, by mount point: its root, and image files it may write to.
+
+    Other directories belong to the host, which shows them to the container. Raises InvalidState when the root is the
+    host's own."""
+    held: Any = config.devices
+    found = {}
+    for one in held.filesystems:
+        root = one.target.dir == "/"
+        if one.type == "file" and (root or not one.readonly):
+            found[one.target.dir] = str(one.source.file)
+        elif root and one.type in ("mount", "bind") and one.source.dir != "/":
+            found["/"] = str(one.source.dir)
+    if "/" not in found:
+        raise InvalidState(
+            f"the root of domain {config.name!r} is none of its own, so there is nothing to keep",
+            driver="lxc",
+            hint="give it a <filesystem> of type mount or file with target /",
+        )
+    return found
+
+
+def copy(source: str, target: str, job: JobControl | None = None) -> None:
+    """Copy a directory or file to ``target``, which must not exist; nothing of it is left when it fails."""
+    if os.path.lexists(target):
+        raise HostError(f"{target} is in the way of a copy", driver="lxc")
+    make_private_directory(os.path.dirname(target))
+    words = [tools.find("cp"), "--archive", "--reflink=auto", "--sparse=auto", "--", source, target]
+    process = subprocess.Popen(
+        words,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=tools.environment(),
+        start_new_session=True,
+    )
+    try:
+        _, errors = _follow(process, job)
+    except BaseException:
+        process.kill()
+        process.wait()
+        remove(target)
+        raise
+    if process.returncode:
+        remove(target)
+        raise HostError(f"cannot copy {source} to {target}: {errors.decode(errors='replace').strip()}", driver="lxc")
+
+
+def _follow(process: subprocess.Popen[bytes], job: JobControl | None) -> tuple[bytes, bytes]:
+    while True:
+        try:
+            return process.communicate(timeout=_PAUSE)
+        except subprocess.TimeoutExpired:
+            if job is not None:
+                job.check()
+
+
+def put_back(copied: str, place: str, job: JobControl | None = None) -> None:
+    """Make what is at ``place`` what ``copied`` holds."""
+    new, old = f"{place.rstrip('/')}.polyvisor-new", f"{place.rstrip('/')}.polyvisor-old"
+    for leftover in (new, old):
+        remove(leftover)
+    copy(copied, new, job)
+    with reported("replace", place):
+        if os.path.isdir(place) and not os.path.islink(place):
+            os.rename(place, old)
+            try:
+                os.rename(new, place)
+            except BaseException:
+                os.rename(old, place)
+                raise
+        else:
+            os.replace(new, place)
+    remove(old)
+
+
+def remove(path: str) -> None:
+    """Remove a directory with all in it, or a file, if it is there."""
+    with reported("remove", path):
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path)
+        elif os.path.lexists(path):
+            os.unlink(path)

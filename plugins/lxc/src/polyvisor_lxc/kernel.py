@@ -1,0 +1,118 @@
+"""System calls that Python has no function for: moving mounts into a container's namespace.
+
+open_tree(2), move_mount(2) and mount_setattr(2) are called by number: the numbers are the same on every architecture
+that Linux got since they were added (include/uapi/asm-generic/unistd.h).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from polyvisor.errors import HostError
+
+Result = TypeVar("Result")
+
+_OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442
+_AT_FDCWD, _AT_EMPTY_PATH, _AT_RECURSIVE = -100, 0x1000, 0x8000
+_OPEN_TREE_CLONE, _OPEN_TREE_CLOEXEC = 1, os.O_CLOEXEC
+_MOVE_MOUNT_F_EMPTY_PATH = 4
+_MOUNT_ATTR_RDONLY, _MOUNT_ATTR_IDMAP = 0x1, 0x100000
+_CLONE_FS, _CLONE_NEWNS = 0x200, 0x20000
+_MS_RDONLY, _MNT_DETACH = 1, 2
+
+_library = ctypes.CDLL(None, use_errno=True)
+
+
+class _MountAttributes(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_uint64) for name in ("attr_set", "attr_clr", "propagation", "userns_fd")]
+
+
+def clone_mount(path: str, *, readonly: bool = False, userns: int | None = None) -> int:
+    """A descriptor of a detached copy of what is mounted at ``path``, or of the file that is there.
+
+    ``userns`` is a descriptor of the user namespace whose ids it shall show. Raises HostError."""
+    flags = _OPEN_TREE_CLONE | _OPEN_TREE_CLOEXEC | (0 if userns is not None else _AT_RECURSIVE)
+    tree = _checked(_library.syscall(_OPEN_TREE, _AT_FDCWD, os.fsencode(path), flags), f"take {path} for a container")
+    try:
+        wanted = (_MOUNT_ATTR_RDONLY if readonly else 0) | (_MOUNT_ATTR_IDMAP if userns is not None else 0)
+        if wanted:
+            attributes = _MountAttributes(attr_set=wanted, userns_fd=userns or 0)
+            size = ctypes.c_size_t(ctypes.sizeof(attributes))
+            reach = _AT_EMPTY_PATH | (0 if userns is not None else _AT_RECURSIVE)
+            done = _library.syscall(_MOUNT_SETATTR, tree, b"", reach, ctypes.byref(attributes), size)
+            _checked(done, f"mount {path} with other ids or read-only")
+    except BaseException:
+        os.close(tree)
+        raise
+    return tree
+
+
+def place_mount(tree: int, target: str) -> None:
+    """Mount what ``clone_mount`` made at ``target`` of the calling thread's mount namespace. Raises HostError."""
+    done = _library.syscall(_MOVE_MOUNT, tree, b"", _AT_FDCWD, os.fsencode(target), _MOVE_MOUNT_F_EMPTY_PATH)
+    _checked(done, f"mount at {target} of the container")
+
+
+def mount_memory(target: str, size: int, *, readonly: bool) -> None:
+    """Mount a file system in memory of ``size`` bytes in the calling thread's mount namespace. Raises HostError."""
+    flags = ctypes.c_ulong(_MS_RDONLY if readonly else 0)
+    done = _library.mount(b"tmpfs", os.fsencode(target), b"tmpfs", flags, b"size=%d" % size)
+    _checked(done, f"mount memory at {target} of the container")
+
+
+def unmount(target: str) -> None:
+    """Take what is mounted at ``target`` away from the calling thread's mount namespace. Raises HostError."""
+    _checked(_library.umount2(os.fsencode(target), _MNT_DETACH), f"unmount {target} of the container")
+
+
+def inside_mounts(namespace: int, owner: tuple[int, int], work: Callable[[], Result]) -> Result:
+    """Call ``work`` in a thread that has a container's mount namespace, and makes files as ``owner`` (uid, gid).
+
+    The thread gives up sharing its root and directory with the rest of the process, so nothing else is concerned.
+    What ``work`` raises comes through."""
+    outcome: list[Result] = []
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            _checked(_library.unshare(_CLONE_FS), "leave the directory of this process")
+            _checked(_library.setns(namespace, _CLONE_NEWNS), "enter the container's mounts")
+            os.chdir("/")
+            _library.setfsgid(owner[1])
+            _library.setfsuid(owner[0])
+            outcome.append(work())
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=run, name="polyvisor-lxc-mounts")
+    thread.start()
+    thread.join()
+    if failures:
+        raise failures[0]
+    return outcome[0]
+
+
+def _checked(result: int, what: str) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise HostError(f"cannot {what}: {os.strerror(number)}", driver="lxc")
+    return result
+
+
+_FITRIM = 0xC0185879
+"""The request of ioctl(2) to trim a file system (include/uapi/linux/fs.h); its argument is start, length, minimum."""
+
+
+def trim(descriptor: int, minimum: int) -> None:
+    """Give back what the file system of an open directory does not use. Raises HostError."""
+    import fcntl
+    import struct
+
+    try:
+        fcntl.ioctl(descriptor, _FITRIM, struct.pack("QQQ", 0, (1 << 64) - 1, minimum))
+    except OSError as error:
+        raise HostError(f"the file system cannot be trimmed: {error.strerror}", driver="lxc") from error

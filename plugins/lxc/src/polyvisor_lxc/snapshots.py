@@ -1,0 +1,313 @@
+"""Snapshots of containers: full copies of their root and their images, kept in a tree.
+
+A container stands still while it is copied. Its processes are not kept: going back to a snapshot of a running
+container starts it anew from what it had on disk then.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from polyvisor.errors import AlreadyExists, InvalidDocument, InvalidState, NoSuchSnapshot, UnsupportedConfiguration
+from polyvisor.operations.snapshots import SnapshotExtent, SnapshotRef, SnapshotRow, SnapshotState
+from polyvisor.spi import DomainRef, DomainState, JobControl, Lifecycle
+from polyvisor_lxc import bus, configuration, copies, guests, stopping
+from polyvisor_lxc.session import LxcSession
+from polyvisor_lxc.snapshottree import Record, Tree
+
+if TYPE_CHECKING:
+    from polyvisor.model.domain import Domain
+    from polyvisor.model.snapshot import DomainSnapshot
+
+_STATES = {
+    DomainState.RUNNING: SnapshotState.RUNNING,
+    DomainState.SHUTDOWN: SnapshotState.RUNNING,
+    DomainState.PAUSED: SnapshotState.PAUSED,
+    DomainState.SHUT_OFF: SnapshotState.SHUT_OFF,
+}
+
+
+def tree(session: LxcSession, domain: DomainRef) -> Tree:
+    """The snapshots of a container. Raises NoSuchDomain."""
+    guests.require(session, domain)
+    return Tree(session.files(domain.uuid).overlays, domain)
+
+
+# -- asking -----------------------------------------------------------------------------------------------
+
+
+def rows(session: LxcSession, domain: DomainRef) -> list[SnapshotRow]:
+    """Every snapshot, parents before their children."""
+    found = tree(session, domain)
+    return [_row(found, record) for record in found.below(None, descendants=True)]
+
+
+def children(session: LxcSession, snapshot: SnapshotRef, *, descendants: bool) -> list[SnapshotRow]:
+    """What hangs on a snapshot."""
+    found = tree(session, snapshot.domain)
+    below = found.below(found.get(snapshot.name).name, descendants=descendants)
+    return [_row(found, record) for record in below]
+
+
+def parent(session: LxcSession, snapshot: SnapshotRef) -> SnapshotRef | None:
+    """What a snapshot hangs on."""
+    name = tree(session, snapshot.domain).get(snapshot.name).parent
+    return SnapshotRef(snapshot.domain, name) if name is not None else None
+
+
+def current(session: LxcSession, domain: DomainRef) -> SnapshotRef | None:
+    """The snapshot that the container stands on."""
+    name = tree(session, domain).current
+    return SnapshotRef(domain, name) if name is not None else None
+
+
+def find(session: LxcSession, domain: DomainRef, name: str) -> SnapshotRef:
+    """One snapshot by name."""
+    return SnapshotRef(domain, tree(session, domain).get(name).name)
+
+
+def document(session: LxcSession, snapshot: SnapshotRef, *, secure: bool) -> str:
+    """The ``<domainsnapshot>`` of a snapshot, with its parent as it is now."""
+    from polyvisor.documents import write
+    from polyvisor.model.snapshot import Parent
+
+    found = tree(session, snapshot.domain)
+    record = found.get(snapshot.name)
+    config = _read(record.document)
+    config.parent = Parent(name=record.parent) if record.parent else None
+    return write(config, secure=secure)
+
+
+def _row(found: Tree, record: Record) -> SnapshotRow:
+    return SnapshotRow(
+        SnapshotRef(found.domain, record.name),
+        record.created,
+        SnapshotState(record.state),
+        parent=record.parent,
+        current=found.current == record.name,
+        external=False,
+        children=len(found.below(record.name)),
+        description=record.description,
+    )
+
+
+def _read(text: str) -> DomainSnapshot:
+    from polyvisor.documents import read
+    from polyvisor.model.snapshot import DomainSnapshot
+    from polyvisor_lxc.model import CLASSES
+
+    return read(text.encode(), DomainSnapshot, contributions=CLASSES, trusted=True)
+
+
+# -- taking -----------------------------------------------------------------------------------------------
+
+
+def take(
+    session: LxcSession, domain: DomainRef, config: DomainSnapshot, job: JobControl, *, halt: bool, disk_only: bool
+) -> SnapshotRef:
+    """Copy what the container keeps, while it stands still."""
+    guests.require(session, domain)
+    with session.store.lock(domain.uuid):
+        found = guests.settle(session, domain.uuid)
+        kept = tree(session, domain)
+        kept.sweep()
+        _refuse(kept, config, disk_only=disk_only, active=found.alive)
+        running = configuration.read_live(session, domain) if found.alive else None
+        stored = configuration.current(session, domain, inactive=True)
+        paths = copies.kept_paths(running or stored)
+        record = _new_record(kept, config, found, disk_only=disk_only)
+        copied = False
+        try:
+            with _standstill(found):
+                for number, (point, path) in enumerate(paths.items()):
+                    job.progress(number, len(paths), unit="copies")
+                    record.copies[point] = str(number)
+                    copies.copy(path, f"{kept.place(record)}/{number}", job)
+            record.document = _text(config, record, running or stored, stored if running is not None else None)
+            kept.records[record.name], kept.current = record, record.name
+            kept.save()
+            copied = True
+        finally:
+            if not copied:
+                copies.remove(kept.place(record))
+        if halt and found.alive:
+            stopping.stop(session, guests.look(session, domain.uuid), graceful=False, reason="from snapshot")
+        return SnapshotRef(domain, record.name)
+
+
+def _refuse(kept: Tree, config: DomainSnapshot, *, disk_only: bool, active: bool) -> None:
+    if config.name is not None and config.name in kept.records:
+        raise AlreadyExists(
+            f"{kept.domain} has a snapshot {config.name!r} already", target=str(kept.domain), driver="lxc"
+        )
+    for disk in config.disks.disks if config.disks is not None else ():
+        raise InvalidDocument(f"the snapshot names disk {disk.name!r}, and containers have no disks", driver="lxc")
+    memory = config.memory.snapshot if config.memory is not None else None
+    if memory in ("internal", "external"):
+        raise UnsupportedConfiguration(
+            "the memory of a container cannot be kept in a snapshot", driver="lxc", hint="leave <memory> out"
+        )
+
+
+def _new_record(kept: Tree, config: DomainSnapshot, found: guests.Look, *, disk_only: bool) -> Record:
+    moment = int(time.time())
+    name, number = config.name or str(moment), 1
+    while name in kept.records:
+        name, number = f"{moment}-{number}", number + 1
+    state = SnapshotState.DISK if disk_only and found.alive else _STATES.get(found.state.state, SnapshotState.SHUT_OFF)
+    record = Record(
+        name, moment, state.value, "", parent=kept.current, description=config.description, number=kept.next
+    )
+    kept.next += 1
+    return record
+
+
+def _text(config: DomainSnapshot, record: Record, domain: Domain, inactive: Domain | None) -> str:
+    from polyvisor.documents import write
+    from polyvisor.model.snapshot import CapturedState, ContainedMemory, DomainRecord, Parent
+
+    made = config.copy()
+    made.name, made.creation_time, made.state = record.name, record.created, CapturedState(record.state)
+    made.parent = Parent(name=record.parent) if record.parent else None
+    made.memory = ContainedMemory(snapshot="no")
+    made.domain = DomainRecord.of(domain)
+    made.inactive_domain = inactive
+    return write(made, secure=True)
+
+
+class _standstill:
+    """A context in which a container does not change what it has on disk."""
+
+    def __init__(self, found: guests.Look) -> None:
+        self._group = found.group if found.alive and found.state.state is not DomainState.PAUSED else None
+
+    def __enter__(self) -> None:
+        if self._group is not None:
+            self._group.freeze(True)
+            deadline = time.monotonic() + 5.0
+            while not self._group.settled(True) and time.monotonic() < deadline:
+                time.sleep(0.001)
+
+    def __exit__(self, *error: object) -> None:
+        if self._group is not None:
+            stopping.thaw(self._group)
+
+
+# -- recording what exists --------------------------------------------------------------------------------
+
+
+def redefine(session: LxcSession, domain: DomainRef, config: DomainSnapshot, *, current: bool) -> SnapshotRef:
+    """Record a snapshot that its document describes in full; its copies are those of a forgotten one of its moment."""
+    from polyvisor.documents import write
+    from polyvisor.model.snapshot import restore
+
+    restore(config)
+    assert config.name and config.creation_time is not None and config.state
+    guests.require(session, domain)
+    with session.store.lock(domain.uuid):
+        kept = tree(session, domain)
+        above = config.parent.name if config.parent is not None else None
+        if above is not None and above not in kept.records:
+            raise NoSuchSnapshot(f"{domain} has no snapshot {above!r}, which should be the parent", driver="lxc")
+        if above == config.name or above in {one.name for one in kept.below(config.name, descendants=True)}:
+            raise InvalidDocument(f"the snapshot {config.name!r} would be its own ancestor", driver="lxc")
+        uuid = getattr(config.domain, "uuid", None)
+        if uuid is not None and str(uuid) != str(domain.uuid):
+            raise InvalidDocument(f"the snapshot is of the domain with UUID {uuid}, not of {domain}", driver="lxc")
+        former = kept.records.get(config.name)
+        kept.records[config.name] = Record(
+            config.name,
+            config.creation_time,
+            str(config.state.value),
+            write(config, secure=True),
+            parent=above,
+            description=config.description,
+            number=former.number if former is not None else None,
+            copies=former.copies if former is not None else {},
+        )
+        if current:
+            kept.current = config.name
+        kept.save()
+        return SnapshotRef(domain, config.name)
+
+
+# -- going back -------------------------------------------------------------------------------------------
+
+
+def revert(session: LxcSession, snapshot: SnapshotRef, job: JobControl, *, paused: bool | None) -> DomainRef:
+    """Put back what the container had, and start it anew if it ran then, or is asked to."""
+    from polyvisor_lxc import lifecycle
+
+    domain = snapshot.domain
+    guests.require(session, domain)
+    with session.store.lock(domain.uuid):
+        found = guests.settle(session, domain.uuid)
+        kept = tree(session, domain)
+        record = kept.get(snapshot.name)
+        if record.number is None:
+            raise InvalidState(
+                f"the copies of {snapshot} are gone: only its record is left", target=str(snapshot), driver="lxc"
+            )
+        config = _read(record.document)
+        stored: Any = config.inactive_domain or config.domain
+        name = _name(session, domain, found)
+        if found.alive:
+            stopping.stop(session, found, graceful=False, reason="from snapshot")
+        paths = copies.kept_paths(stored)
+        for number, (point, directory) in enumerate(record.copies.items()):
+            job.progress(number, len(record.copies), unit="copies")
+            copies.put_back(f"{kept.place(record)}/{directory}", paths[point], job)
+        entry = session.entry(domain)
+        stored = configuration.parse(configuration.text(stored))
+        stored.name = name
+        if entry is not None:
+            session.store.put(entry.name, entry.uuid, configuration.text(stored), configuration.summary(stored))
+        kept.current = record.name
+        kept.save()
+        wanted = {"running": False, "paused": True}.get(record.state) if paused is None else paused
+        if wanted is None:
+            return DomainRef(name, domain.uuid)
+        return lifecycle.start_from_snapshot(session, stored, paused=wanted)
+
+
+def _name(session: LxcSession, domain: DomainRef, found: guests.Look) -> str:
+    entry = session.entry(domain)
+    if entry is not None:
+        return entry.name
+    return str(found.status["name"]) if found.status is not None else domain.name
+
+
+# -- throwing away ----------------------------------------------------------------------------------------
+
+
+def delete(session: LxcSession, snapshot: SnapshotRef, extent: SnapshotExtent) -> None:
+    """Forget a snapshot, those below it, or both, and remove their copies."""
+    guests.require(session, snapshot.domain)
+    with session.store.lock(snapshot.domain.uuid):
+        kept = tree(session, snapshot.domain)
+        gone = kept.take_out(snapshot.name, SnapshotExtent(extent))
+        kept.save()
+        for record in gone:
+            if record.number is not None:
+                copies.remove(kept.place(record))
+
+
+def before_undefine(session: LxcSession, domain: DomainRef, *, allowed: bool) -> None:
+    """Remove the snapshots of a container that is about to be forgotten. Raises InvalidState unless ``allowed``."""
+    kept = tree(session, domain)
+    if kept.records and not allowed:
+        raise InvalidState(
+            f"{domain} has {len(kept.records)} snapshots",
+            target=str(domain),
+            driver="lxc",
+            hint="remove them too: snapshots_metadata=True (--snapshots-metadata)",
+        )
+    kept.destroy()
+
+
+def tell_restored(session: LxcSession, domain: DomainRef, *, paused: bool) -> None:
+    """Tell that a container runs again from a snapshot."""
+    bus.tell(session, domain, Lifecycle.STARTED, "from-snapshot")
+    if paused:
+        bus.tell(session, domain, Lifecycle.SUSPENDED, "from-snapshot")
