@@ -1,7 +1,7 @@
 # What is typed most, and nothing clever: each target makes the virtual environment first if it has to.
 # scripts/setup says what it installs, and is done at once when there is nothing to do. `make help` reads this file.
 
-.PHONY: help demo test live docs generated clean
+.PHONY: help demo test live docs generated deb rpm clean
 
 help: ## show this
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -24,6 +24,12 @@ docs: ## the site, into build/site; warnings are errors
 	@scripts/setup
 	@.venv/bin/python -m mkdocs build --clean --quiet
 	@echo build/site/index.html
+
+deb: ## the Debian packages, into build/deb: built, judged and tried in a clean system (Debian, root)
+	@python3 packaging/deb.py
+
+rpm: ## the RPM packages, into build/rpm (needs rpmbuild, hatchling and installer)
+	@python3 packaging/rpm.py
 
 generated: ## write again what is generated from declarations: schemas, reference pages, pictures
 	@scripts/setup

@@ -19,17 +19,16 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 PACKAGING = Path(__file__).resolve().parent
 WORKSPACE = PACKAGING.parent
 sys.path.insert(0, str(PACKAGING))
 
-import generate  # noqa: E402  stands beside this file
+import generate  # noqa: E402  these stand beside this file
+import source  # noqa: E402
+from source import distribution_only, run, step  # noqa: E402
 
 TOOLS = ("build-essential", "debhelper", "fakeroot", "lintian", "mmdebstrap")
 """Debian packages that building and trying take, beside the Build-Depends."""
@@ -38,7 +37,7 @@ REPOSITORY = "polyvisor-packages"
 """Directory of the packages in the system they are tried in."""
 
 PASSING = (
-    *("dev", "proc", "run", "sys", "tmp", REPOSITORY, "etc/ld.so.cache", "var/cache/apt", "var/cache/debconf"),
+    *("dev", "proc", "sys", "tmp", REPOSITORY, "etc/ld.so.cache", "var/cache/apt", "var/cache/debconf"),
     *(
         "var/cache/ldconfig",
         "var/lib/apt",
@@ -71,24 +70,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-@contextmanager
-def step(name: str) -> Iterator[None]:
-    print(f"==> {name}", flush=True)
-    began = time.monotonic()
-    yield
-    print(f"==> {name} took {time.monotonic() - began:.0f} s", flush=True)
-
-
-def run(*command: str | Path, quiet: bool = False, **settings: object) -> str:
-    """Run ``command`` and end the program when it fails; ``quiet`` returns what it says, and shows it only then."""
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if quiet else {}
-    done = subprocess.run(list(map(str, command)), text=True, **streams, **settings)  # type: ignore[call-overload]
-    if done.returncode:
-        sys.stdout.write(done.stdout or "")
-        raise SystemExit(f"failed with status {done.returncode}: {' '.join(map(str, command))}")
-    return done.stdout or ""
-
-
 # -- building -------------------------------------------------------------------------------------------------
 
 
@@ -114,13 +95,8 @@ def build(outdir: Path) -> Path:
     if outdir.exists():
         shutil.rmtree(outdir)
     outdir.mkdir(parents=True)
-    name = f"polyvisor-{generate.VERSION}"
-    tree = outdir / name
-    for path in source_files():
-        (tree / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(WORKSPACE / path, tree / path, follow_symlinks=False)
-    with tarfile.open(outdir / f"polyvisor_{generate.VERSION}.orig.tar.xz", "w:xz", preset=1) as archive:
-        archive.add(tree, name)
+    tree = source.unpack(outdir)
+    source.pack(tree, outdir / f"polyvisor_{generate.VERSION}.orig.tar.xz")
     shutil.copytree(PACKAGING / "debian", tree / "debian")
     run("dpkg-buildpackage", "--unsigned-source", "--unsigned-changes", quiet=True, cwd=tree, env=distribution_only())
     shutil.rmtree(tree)
@@ -132,18 +108,6 @@ def lint(changes: Path) -> None:
     """Show what lintian has to say. That no bug of Debian's is closed is no fault: nothing is uploaded there."""
     ignored = ("--suppress-tags", "initial-upload-closes-no-bugs")
     run("lintian", "--allow-root", "--fail-on", "error", "--tag-display-limit", "0", *ignored, changes)
-
-
-def distribution_only() -> dict[str, str]:
-    """The environment without what this machine has beside its distribution: other Pythons, Python's settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    return {**kept, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
-
-
-def source_files() -> list[str]:
-    """The files of the checkout, new ones too, without what is ignored."""
-    listed = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=WORKSPACE, quiet=True)
-    return [path for path in listed.split("\0") if path and (WORKSPACE / path).is_file()]
 
 
 # -- trying ---------------------------------------------------------------------------------------------------

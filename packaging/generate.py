@@ -9,6 +9,8 @@ have the rest.
 
 from __future__ import annotations
 
+import ast
+import re
 import sys
 import textwrap
 import tomllib
@@ -77,6 +79,13 @@ def plugins() -> list[Plugin]:
     return [Plugin(name, told[name]["summary"], told[name]["about"], _needs(told[name])) for name in sorted(there)]
 
 
+def runtime() -> list[tuple[str, str]]:
+    """What the core depends on and the oldest version that will do, as core/hatch_build.py has it."""
+    written = re.search(r"^RUNTIME = (.+)$", (WORKSPACE / "core" / "hatch_build.py").read_text("utf-8"), re.MULTILINE)
+    assert written is not None
+    return [tuple(requirement.split(">=")) for requirement in ast.literal_eval(written[1])]
+
+
 def core_needs() -> dict[str, Needs]:
     """What the core suggests."""
     return _needs(tomllib.loads((PACKAGING / "packages.toml").read_text("utf-8"))["core"])
@@ -121,6 +130,7 @@ def control() -> str:
     known = plugins()
     return Template((PACKAGING / "control.in").read_text("utf-8")).substitute(
         about=folded(ABOUT),
+        core_depends="\n".join(f" python3-{name} (>= {oldest})," for name, oldest in runtime()),
         core_suggests="\n".join(field_of("Suggests", core_needs()["debian"].suggests)),
         command_suggests="\n".join(field_of("Suggests", [plugin.package for plugin in known])),
         plugins="\n\n".join(map(debian_plugin, known)),
@@ -164,6 +174,7 @@ def spec() -> str:
     return Template((PACKAGING / "polyvisor.spec.in").read_text("utf-8")).substitute(
         version=VERSION,
         about=textwrap.fill(ABOUT, 78),
+        core_requires="\n".join(f"Requires: python3-{name} >= {oldest}" for name, oldest in runtime()),
         core_suggests="\n".join(tags(core_needs()["rpm"])),
         command_suggests="\n".join(f"Suggests: {plugin.package}" for plugin in known),
         homes=" ".join(f"plugins/{plugin.name}" for plugin in known),
