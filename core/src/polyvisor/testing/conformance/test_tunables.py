@@ -8,7 +8,6 @@ import pytest
 
 from polyvisor.errors import InvalidState, ReadOnly
 from polyvisor.operations.records import Affect
-from polyvisor.testing.bench import Bench
 from polyvisor.testing.equipment import Kit, document
 from polyvisor.testing.tunables import TUNABLES, Tunable
 
@@ -50,20 +49,50 @@ class Tuned:
         """What the document that counts now says."""
         return self.tunable.written(document(guest), self.kit)
 
-    def require_live(self) -> None:
-        """Skip the test for what cannot change while the guest runs."""
-        name = self.tunable.operation.partition("(")[0]
-        self.bench.require(self.tunable.live, "it cannot change while the guest runs")
-        self.bench.require(
-            name not in self.bench.target.stored_only, f"{name} waits for the next start on this hypervisor"
-        )
+
+LIVE = [name for name, tunable in TUNABLES.items() if tunable.live]
+NOT_LIVE = [name for name, tunable in TUNABLES.items() if not tunable.live]
+ANSWERED = [name for name, tunable in TUNABLES.items() if tunable.answer]
+
+
+def prepare(name: str, kit: Kit, *needs: str, live: bool = False) -> Tuned:
+    """The tunable of that name; skips the test where there is none of it, or with ``live`` none of a running guest."""
+    tunable = TUNABLES[name]
+    kit.bench.need(tunable.operation, *needs)
+    if live:
+        waits = tunable.operation.partition("(")[0] in kit.bench.target.stored_only
+        kit.bench.require(not waits, f"{tunable.operation} waits for the next start on this hypervisor")
+    return Tuned(tunable, kit)
 
 
 @pytest.fixture(params=list(TUNABLES))
-def tuned(request: pytest.FixtureRequest, kit: Kit, bench: Bench) -> Tuned:
-    tunable = TUNABLES[request.param]
-    bench.need(tunable.operation, "domain.xml")
-    return Tuned(tunable, kit)
+def tuned(request: pytest.FixtureRequest, kit: Kit) -> Tuned:
+    """Everything that can be tuned."""
+    return prepare(request.param, kit, "domain.xml")
+
+
+@pytest.fixture(params=LIVE)
+def live(request: pytest.FixtureRequest, kit: Kit) -> Tuned:
+    """What can be tuned while the guest runs."""
+    return prepare(request.param, kit, "domain.xml", live=True)
+
+
+@pytest.fixture(params=NOT_LIVE)
+def not_live(request: pytest.FixtureRequest, kit: Kit) -> Tuned:
+    """What cannot."""
+    return prepare(request.param, kit, "domain.xml")
+
+
+@pytest.fixture(params=ANSWERED)
+def answered(request: pytest.FixtureRequest, kit: Kit) -> Tuned:
+    """What an operation tells of."""
+    return prepare(request.param, kit, TUNABLES[request.param].asking or "")
+
+
+@pytest.fixture(params=[name for name in ANSWERED if name in LIVE])
+def answered_live(request: pytest.FixtureRequest, kit: Kit) -> Tuned:
+    """What an operation tells of that can be tuned while the guest runs."""
+    return prepare(request.param, kit, TUNABLES[request.param].asking or "", live=True)
 
 
 def test_an_off_guest_is_changed_for_its_next_start(tuned: Tuned) -> None:
@@ -84,40 +113,36 @@ def test_a_stored_change_waits_for_the_next_start(tuned: Tuned) -> None:
     assert tuned.now(guest) == tuned.tunable.value
 
 
-def test_a_live_change_ends_with_the_guest(tuned: Tuned) -> None:
-    tuned.require_live()
-    guest = tuned.guest(running=True)
-    before = tuned.stored(guest)
-    tuned.change(guest, Affect.LIVE)
-    assert (tuned.now(guest), tuned.stored(guest)) == (tuned.tunable.value, before)
+def test_a_live_change_ends_with_the_guest(live: Tuned) -> None:
+    guest = live.guest(running=True)
+    before = live.stored(guest)
+    live.change(guest, Affect.LIVE)
+    assert (live.now(guest), live.stored(guest)) == (live.tunable.value, before)
     guest.destroy()
     guest.start()
-    assert tuned.now(guest) != tuned.tunable.value
+    assert live.now(guest) != live.tunable.value
 
 
-def test_what_is_current_of_a_running_guest_is_live(tuned: Tuned) -> None:
-    tuned.require_live()
-    guest = tuned.guest(running=True)
-    before = tuned.stored(guest)
-    tuned.change(guest, Affect.CURRENT)
-    assert (tuned.now(guest), tuned.stored(guest)) == (tuned.tunable.value, before)
+def test_what_is_current_of_a_running_guest_is_live(live: Tuned) -> None:
+    guest = live.guest(running=True)
+    before = live.stored(guest)
+    live.change(guest, Affect.CURRENT)
+    assert (live.now(guest), live.stored(guest)) == (live.tunable.value, before)
 
 
-def test_a_change_of_both_changes_both(tuned: Tuned) -> None:
-    tuned.require_live()
-    guest = tuned.guest(running=True)
-    tuned.change(guest, Affect.BOTH)
-    assert (tuned.now(guest), tuned.stored(guest)) == (tuned.tunable.value, tuned.tunable.value)
+def test_a_change_of_both_changes_both(live: Tuned) -> None:
+    guest = live.guest(running=True)
+    live.change(guest, Affect.BOTH)
+    assert (live.now(guest), live.stored(guest)) == (live.tunable.value, live.tunable.value)
 
 
-def test_what_cannot_change_live_is_refused_and_stays(tuned: Tuned) -> None:
-    tuned.bench.require(not tuned.tunable.live, "it can change while the guest runs")
-    guest = tuned.guest(running=True)
-    before = tuned.now(guest)
+def test_what_cannot_change_live_is_refused_and_stays(not_live: Tuned) -> None:
+    guest = not_live.guest(running=True)
+    before = not_live.now(guest)
     for affect in (Affect.LIVE, Affect.CURRENT, Affect.BOTH):
         with pytest.raises(InvalidState):
-            tuned.change(guest, affect)
-    assert (tuned.now(guest), tuned.stored(guest)) == (before, before)
+            not_live.change(guest, affect)
+    assert (not_live.now(guest), not_live.stored(guest)) == (before, before)
 
 
 def test_an_off_guest_has_nothing_live_to_change(tuned: Tuned) -> None:
@@ -168,14 +193,6 @@ def test_readers_change_nothing(tuned: Tuned) -> None:
     assert tuned.stored(guest) == before
 
 
-@pytest.fixture(params=[name for name, tunable in TUNABLES.items() if tunable.answer])
-def answered(request: pytest.FixtureRequest, kit: Kit, bench: Bench) -> Tuned:
-    tunable = TUNABLES[request.param]
-    assert tunable.asking
-    bench.need(tunable.operation, tunable.asking)
-    return Tuned(tunable, kit)
-
-
 def test_questions_are_answered_by_the_configuration_asked_for(answered: Tuned) -> None:
     guest = answered.guest(running=True)
     answered.change(guest, Affect.CONFIG)
@@ -189,10 +206,9 @@ def test_questions_are_answered_by_the_configuration_asked_for(answered: Tuned) 
         ask(guest, answered.kit, Affect.LIVE)
 
 
-def test_a_live_change_is_in_the_answer(answered: Tuned) -> None:
-    answered.require_live()
-    guest = answered.guest(running=True)
-    answered.change(guest, Affect.LIVE)
-    ask = answered.tunable.answer
+def test_a_live_change_is_in_the_answer(answered_live: Tuned) -> None:
+    guest = answered_live.guest(running=True)
+    answered_live.change(guest, Affect.LIVE)
+    ask = answered_live.tunable.answer
     assert ask
-    assert ask(guest, answered.kit, Affect.LIVE) == answered.tunable.value
+    assert ask(guest, answered_live.kit, Affect.LIVE) == answered_live.tunable.value
