@@ -23,6 +23,7 @@ Words behind the language, which readers do not see:
 
 A page that needs a hypervisor says so in its first lines: ``<!-- needs: qemu -->`` (or lxc, ...). A fence inside of an
 HTML comment that begins with the line ``<!-- hidden`` is run like the others and not shown: what a reader has already.
+``PAGE_FOLDER`` in the environment is the folder of the page.
 """
 
 from __future__ import annotations
@@ -91,7 +92,8 @@ def blocks(page: Path) -> list[Block]:
             block = Block(page, number, opening["language"], {}, "".join(f"{one}\n" for one in body))
             block.words.update(_words(block, opening["words"]))
             if block.language not in LANGUAGES:
-                raise block.error(f"a block in {block.language or 'no language'}; known: {', '.join(sorted(LANGUAGES))}")
+                known = ", ".join(sorted(LANGUAGES))
+                raise block.error(f"a block in {block.language or 'no language'}; known: {known}")
             found.append(block)
             line = ""
         elif line.startswith("    ") and not before.strip() and not _in_list(page, number):
@@ -305,7 +307,7 @@ def run_apart(page: Path) -> None:
         done = subprocess.run(
             command,
             cwd=work,
-            env=surroundings(Path(home)),
+            env=surroundings(Path(home)) | {"PAGE_FOLDER": str(page.resolve().parent)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

@@ -20,7 +20,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 sys.path.insert(0, str(Path(__file__).parent))
-from doc_blocks import surroundings  # noqa: E402 - it stands beside this script
+from doc_blocks import surroundings
 
 PICTURES = Path(__file__).resolve().parent.parent / "docs" / "pictures"
 WIDTH, HEIGHT = 8.43, 19
@@ -131,9 +131,12 @@ def svg(title: str, rows: list[str]) -> str:
         if row.strip()
     )
     return f"""\
-<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height}" viewBox="0 0 {width:.0f} {height}" role="img">
+<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height}" viewBox="0 0 {width:.0f} {height}"
+     role="img">
 <title>{escape(title)}</title>
-<style>text {{ font: 14px ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; fill: {TEXT}; white-space: pre }}</style>
+<style>
+text {{ font: 14px ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; fill: {TEXT}; white-space: pre }}
+</style>
 <rect width="100%" height="100%" rx="8" fill="{BACKGROUND}"/>
 {lights}
 <text x="{width / 2:.0f}" y="22" text-anchor="middle" style="fill: {REMARK}; font-size: 13px">{escape(title)}</text>
@@ -168,7 +171,11 @@ def words(piece: str) -> Iterator[tuple[int, str]]:
 EDITOR = """\
 #!/bin/sh
 # Writes a slip the first time, and mends it the second time.
-grep -q Memroy "$1" && sed -i 's/Memroy/Memory/g; s/2097152/1048576/' "$1" || sed -i 's/currentMemory/currentMemroy/g' "$1"
+if grep -q Memroy "$1"; then
+    sed -i 's/Memroy/Memory/g; s/2097152/1048576/' "$1"
+else
+    sed -i 's/currentMemory/currentMemroy/g' "$1"
+fi
 """
 
 PICTURE_LIST = (

@@ -47,6 +47,7 @@ ALIASES = {"README.md": "index.md", "docs/reference": "reference/index.md", "doc
 
 FENCE = re.compile(r"^(?P<indent>[ \t]*)```(?P<language>[\w-]+)[ \t]+(?P<words>\S[^\n`]*)$", re.MULTILINE)
 TITLE = re.compile(r'title="[^"]*"')
+HIDDEN = re.compile(r"^<!-- (?:needs: [^\n]*?|hidden\n.*?\n)-->\n", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\]]*)\]\((?P<path>[^)#:\s]+)(?P<section>#[^)\s]*)?\)")
 
 
@@ -91,7 +92,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """What GitHub and the tests need in a page, in the form that MkDocs wants."""
     place = page.file.src_uri
     source = ROOT / ELSEWHERE[place] if place in ELSEWHERE else DOCS / place
-    without = FENCE.sub(_fence, markdown)
+    without = FENCE.sub(_fence, HIDDEN.sub("", markdown))
     return LINK.sub(lambda link: _link(link, source, place, files), without)
 
 

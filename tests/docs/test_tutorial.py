@@ -10,7 +10,7 @@ import site
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -90,11 +90,17 @@ def test_the_page_shows_the_driver_as_it_is():
     assert blocks
 
 
-@pytest.mark.live
-def test_installing_its_folder_is_all_it_takes(tmp_path):
-    """A fresh environment that has polyvisor, and then the driver's folder installed into it."""
-    folder = Path(shutil.copytree(TUTORIAL / "acme", tmp_path / "acme"))
-    environment = tmp_path / "environment"
+@pytest.fixture
+def install(tmp_path: Path) -> Callable[[str], Callable[..., str]]:
+    """Installs a folder of the tutorial into a fresh environment that has polyvisor; returns a way to run modules."""
+
+    def into_fresh_environment(name: str) -> Callable[..., str]:
+        return fresh_environment(Path(shutil.copytree(TUTORIAL / name, tmp_path / name)), tmp_path / "environment")
+
+    return into_fresh_environment
+
+
+def fresh_environment(folder: Path, environment: Path) -> Callable[..., str]:
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)
     python = environment / "bin" / "python"
     purelib = Path(sysconfig.get_path("purelib", vars={"base": str(environment), "platbase": str(environment)}))
@@ -105,11 +111,26 @@ def test_installing_its_folder_is_all_it_takes(tmp_path):
     subprocess.run(install, check=True, env=clean)
 
     def run(*arguments: str) -> str:
-        command = [python, "-m", "polyvisor.cli", *arguments]
-        done = subprocess.run(command, env=clean, capture_output=True, text=True, check=False, timeout=60)
-        assert done.returncode == 0, done.stderr
+        command = [python, "-m", *arguments]
+        done = subprocess.run(command, env=clean, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    assert "acme" in run("drivers")
-    assert "rocket" in run("-c", "acme:///", "list", "--all")
-    assert "started" in run("-c", "acme:///", "start", "rocket")
+    return run
+
+
+@pytest.mark.live
+def test_installing_its_folder_is_all_it_takes(install):
+    run = install("acme")
+    assert "acme" in run("polyvisor.cli", "drivers")
+    assert "rocket" in run("polyvisor.cli", "-c", "acme:///", "list", "--all")
+    assert "started" in run("polyvisor.cli", "-c", "acme:///", "start", "rocket")
+
+
+@pytest.mark.live
+def test_the_grown_driver_passes_the_conformance_suite(install):
+    run = install("acme-guests")
+    told = run("pytest", "-q", "--pyargs", "polyvisor.testing.conformance", "--polyvisor-uri", "acme:///")
+    assert "12 of" in told
+    assert re.search(r"\d{3} passed, 0 failed", told)
+    assert " 0 are not refused" in told
