@@ -53,6 +53,7 @@ WHOLE = (
     "polyvisor.documents.datatypes",
     "polyvisor.host.document",
     "polyvisor.model",
+    "polyvisor.model.domaintype",
     *(f"polyvisor.operations.{module}" for module in ("records", "events", "jobs", "session", *SUBJECTS)),
 )
 """Modules of which every name without a leading underscore is public, if it is defined there."""
@@ -204,8 +205,8 @@ def _class(key: str, cls: type) -> Iterator[tuple[str, str]]:
         yield from _made(key, cls)
         yield from _methods(key, cls)
     elif issubclass(cls, Element) and cls is not Element:
-        yield key, f"element ({bases})" + (f" <{cls.tag}>" if hasattr(cls, "tag") else "")
-        yield from ((f"{key}.{name}", _field(cls, name, field)) for name, field in _fields(cls))
+        yield key, "element" + (f" <{cls.tag}>" if hasattr(cls, "tag") else "")
+        yield from ((f"{key}.{name}", said) for name, said in _fields(cls))
     elif dataclasses.is_dataclass(cls):
         yield key, "record" + (f" ({bases})" if bases else "")
         for each in dataclasses.fields(cls):
@@ -228,14 +229,13 @@ def _made(key: str, cls: type) -> Iterator[tuple[str, str]]:
                 yield f"{key}.{node.attr}", "attribute"
 
 
-def _fields(cls: type) -> Iterator[tuple[str, Field]]:
-    return ((name, value) for name, value in vars(cls).items() if isinstance(value, Field))
-
-
-def _field(cls: type, name: str, field: Field) -> str:
-    annotation = cls.__annotations__.get(name, "")
-    required = field.required or (field.kind in ("children", "values") and field.minimum > 0)
-    return f"{field.kind}: {annotation}{'' if required else ' ='}"
+def _fields(cls: type) -> Iterator[tuple[str, str]]:
+    """The fields of an element, those of its bases too: where one is declared is nobody's business."""
+    for base in reversed(cls.__mro__):
+        for name, field in vars(base).items():
+            if isinstance(field, Field):
+                required = field.required or (field.kind in ("children", "values") and field.minimum > 0)
+                yield name, f"{field.kind}: {base.__annotations__.get(name, '')}{'' if required else ' ='}"
 
 
 def _default_of(field: dataclasses.Field[Any]) -> str:

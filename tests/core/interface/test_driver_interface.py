@@ -93,7 +93,7 @@ BEFORE = {
     "polyvisor.operations.consoles.Stream.read(size)": "argument 1: int = 65536",
     "polyvisor.spi.lifecycle": "function",
     "polyvisor.spi.lifecycle(domain)": "argument 0: DomainRef",
-    "polyvisor.model.disk.Disk": "element (Element) <disk>",
+    "polyvisor.model.disk.Disk": "element <disk>",
     "polyvisor.model.disk.Disk.serial": "value: str | None =",
 }
 
