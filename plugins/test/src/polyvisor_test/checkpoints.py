@@ -44,22 +44,12 @@ class CheckpointOperations:
         redefine: bool = False,
         quiesce: bool = False,
     ) -> CheckpointRef:
-        from polyvisor.model.checkpoint import align
-
         with session.machine(domain) as machine:
             if redefine:
                 return _redefine(session, machine, config)
-            machine.require_active()
             if quiesce:
                 machine.require_agent()
-            if config.name is not None and config.name in machine.checkpoints:
-                raise AlreadyExists(f"{machine.ref} has a checkpoint {config.name!r} already")
-            config.name = config.name or machine.checkpoints.free_name(str(int(time.time())))
-            align(config, _writable(machine))
-            written = machine.bytes_written(session.node.clock)
-            checkpoint = Checkpoint(config.name, int(time.time()), config, machine.config.copy(), written)
-            machine.checkpoints.add(checkpoint)
-            return CheckpointRef(machine.ref, config.name)
+            return CheckpointRef(machine.ref, begin(session, machine, config).name)
 
     @hookimpl
     def checkpoint_config(
@@ -122,6 +112,21 @@ class CheckpointOperations:
     ) -> None:
         with session.machine(checkpoint.domain) as machine:
             machine.checkpoints.remove(_find(machine, checkpoint).name, extent)
+
+
+def begin(session: TestSession, machine: Machine, config: DomainCheckpoint) -> Checkpoint:
+    """Begin to count the changes of the running guest's disks from now on."""
+    from polyvisor.model.checkpoint import align
+
+    machine.require_active()
+    if config.name is not None and config.name in machine.checkpoints:
+        raise AlreadyExists(f"{machine.ref} has a checkpoint {config.name!r} already")
+    config.name = config.name or machine.checkpoints.free_name(str(int(time.time())))
+    align(config, _writable(machine))
+    written = machine.bytes_written(session.node.clock)
+    checkpoint = Checkpoint(config.name, int(time.time()), config, machine.config.copy(), written)
+    machine.checkpoints.add(checkpoint)
+    return checkpoint
 
 
 def _find(machine: Machine, ref: CheckpointRef) -> Checkpoint:

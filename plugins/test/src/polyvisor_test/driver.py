@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from polyvisor.spi import hookimpl
+from polyvisor_test.backups import BackupOperations
 from polyvisor_test.blockjobs import BlockJobOperations
 from polyvisor_test.checkpoints import CheckpointOperations
 from polyvisor_test.configuration import ConfigurationOperations
@@ -50,6 +51,7 @@ class TestDriver(
     BlockJobOperations,
     SnapshotOperations,
     CheckpointOperations,
+    BackupOperations,
     SavingOperations,
     JobOperations,
     GuestOperations,

@@ -17,6 +17,7 @@ from polyvisor_test.trees import Tree
 from polyvisor_test.vitals import VCPU_LOAD, Vitals, block_stats
 
 if TYPE_CHECKING:
+    from polyvisor.model.backup import DomainBackup
     from polyvisor.model.domain import Domain
     from polyvisor.model.domain.devices.disk import Disk
     from polyvisor_test.blockjobs import DiskJob
@@ -58,6 +59,7 @@ class Machine:
     system: GuestSystem | None = None
     dirty_rate: tuple[int, int, str] | None = None
     work: Work | None = None
+    backup: DomainBackup | None = None
     finished_work: Work | None = None
     lines: dict[str, Line] = field(default_factory=dict)
     disk_jobs: dict[str, DiskJob] = field(default_factory=dict)

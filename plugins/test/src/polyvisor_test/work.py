@@ -8,7 +8,7 @@ job cancelled, from other threads.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from polyvisor.errors import Busy, InvalidState, OperationCancelled
@@ -64,15 +64,24 @@ class Work:
 
 
 @contextmanager
-def working(session: TestSession, domain: DomainRef, operation: JobOperation, job: JobControl) -> Iterator[Machine]:
+def working(
+    session: TestSession,
+    domain: DomainRef,
+    operation: JobOperation,
+    job: JobControl,
+    *,
+    begin: Callable[[Machine], object] = lambda machine: None,
+) -> Iterator[Machine]:
     """Do a job's work on a running guest, then run the block under the lock, as the job's last step.
 
-    The work is as large as the guest's memory. Raises Busy while another job is at work, InvalidState when the
-    guest is off or stops meanwhile, OperationCancelled when the job was cancelled; the block does not run then."""
+    ``begin`` is what happens at the moment the work begins; if it raises, the work does not begin. The work is as
+    large as the guest's memory. Raises Busy while another job is at work, InvalidState when the guest is off or
+    stops meanwhile, OperationCancelled when the job was cancelled; the block does not run then."""
     with session.machine(domain) as machine:
         machine.require_active()
         if machine.work is not None:
             raise Busy(f"{machine.ref} is busy: {machine.work.operation.value.lower()}", target=str(machine.ref))
+        begin(machine)
         instance = machine.id
         work = machine.work = Work(operation, machine.memory_kib * 1024, session.job_seconds)
     try:

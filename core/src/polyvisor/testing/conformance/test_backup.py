@@ -14,6 +14,7 @@ from polyvisor.errors import (
     InvalidState,
     NoSuchCheckpoint,
     OperationCancelled,
+    UnsupportedConfiguration,
 )
 from polyvisor.operations.domainjobs import JobOperation
 from polyvisor.operations.records import DomainState
@@ -139,7 +140,7 @@ def test_a_push_need_not_be_waited_for(kit: Kit, bench: Bench, guest: Domain) ->
     bench.until(lambda: guest.job().type is JobType.NONE, "the backup's end")
 
 
-@needs("job.abort", "begin_backup(wait)")
+@needs("job.abort")
 def test_a_pulled_backup_is_served_until_it_is_ended(kit: Kit, bench: Bench, guest: Domain) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
@@ -149,6 +150,8 @@ def test_a_pulled_backup_is_served_until_it_is_ended(kit: Kit, bench: Bench, gue
     with ThreadPoolExecutor(1) as executor:
         serving = executor.submit(guest.begin_backup, f"<domainbackup mode='pull'>{pull}</domainbackup>")
         bench.until(lambda: socket.exists() or serving.done(), "the server's coming up")
+        if serving.done() and isinstance(serving.exception(), UnsupportedConfiguration):
+            pytest.skip("the hypervisor serves no disks")
         assert not serving.done()
         assert str(socket) in guest.backup_config()
         guest.abort_job()
