@@ -66,7 +66,7 @@ def index() -> str:
         root = model.root(kind)
         where = f"{page_of(root.__module__)}.md#{anchor(root)}"
         name = f"{root.__module__}.{root.__qualname__}"
-        lines.append(f"| {kind} | [`<{root.tag}>`]({where}) | `{name}` | `{kind}.rng`, `{kind}.xsd` |")
+        lines.append(f"| {kind} | [`<{root.tag}>`]({where}) | `{name}` | `{kind}.rng`, `{kind}.xsd`, `{kind}.json` |")
     return "\n".join(lines) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Schemas of every document, as RELAX NG (``.rng``) and XSD 1.1 (``.xsd``) files.
+"""Schemas of every document: RELAX NG (``.rng``) and XSD 1.1 (``.xsd``) of XML, JSON Schema (``.json``) of the rest.
 
 They are generated from the declarations in ``polyvisor.model``; this package only says where they are, so that tools
 without Polyvisor can use them too.
@@ -18,4 +18,4 @@ def path(name: str) -> Path:
 
 def names() -> tuple[str, ...]:
     """The schema files there are, in alphabetical order."""
-    return tuple(sorted(file.name for file in _HERE.iterdir() if file.suffix in (".rng", ".xsd")))
+    return tuple(sorted(file.name for file in _HERE.iterdir() if file.suffix in (".json", ".rng", ".xsd")))

@@ -110,7 +110,9 @@ def test_schemas_are_listed_found_and_shown(invoke):
     assert Path(path).name == "domain.rng"
     assert invoke("schema", "show", "domain").out.startswith("<?xml")
     assert invoke("schema", "path", "domain", "--xsd").out.strip().endswith("domain.xsd")
+    assert json.loads(Path(invoke("schema", "path", "domain", "--json-schema").out.strip()).read_text("utf-8"))["$defs"]
     assert invoke("schema", "show", "nothing").status == 2
+    assert invoke("schema", "path", "nothing", "--json-schema").status == 2
 
 
 # -- editing ------------------------------------------------------------------------------------------------------

@@ -34,9 +34,9 @@ def test_a_stale_schema_is_noticed_and_mended(tmp_path):
     assert emit.stale(tmp_path) == ["domain.rng"]
 
 
-def test_every_kind_ships_both_schemas():
+def test_every_kind_ships_all_its_schemas():
     kinds = (*model.kinds(), *model.FAMILIES)
-    assert set(polyvisor_schemas.names()) == {f"{kind}.{suffix}" for kind in kinds for suffix in ("rng", "xsd")}
+    assert set(polyvisor_schemas.names()) == {f"{kind}.{suffix}" for kind in kinds for suffix in ("json", "rng", "xsd")}
 
 
 def documents() -> list[bytes]:

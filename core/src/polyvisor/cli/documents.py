@@ -115,7 +115,7 @@ def _explained(fault: Fault) -> str:
 @data("action", type=click.Choice(("list", "show", "path")), help="What to do.")
 @data("kind", required=False, help="Kind of document: domain, capability, ...")
 @flag("xsd", "The XSD 1.1 schema instead of RELAX NG.")
-@flag("json-schema", "With show: the JSON Schema of the document as JSON or YAML.")
+@flag("json-schema", "The JSON Schema of the document as JSON or YAML.")
 def schema(shell: Shell, action: str, kind: str | None, xsd: bool, json_schema: bool) -> None:
     """``schema list`` names the kinds of documents, ``schema path KIND`` says where the schema is installed,
     ``schema show KIND`` prints it with what the installed packages bring to such documents. The JSON Schema (draft
@@ -130,15 +130,14 @@ def schema(shell: Shell, action: str, kind: str | None, xsd: bool, json_schema: 
         return
     if kind is None:
         raise InvalidArgument("which schema?", hint="polyvisor schema list names them")
-    if json_schema:
-        _show_json_schema(shell, action, kind)
-        return
-    name = f"{kind}.{'xsd' if xsd else 'rng'}"
+    name = f"{kind}.{'json' if json_schema else 'xsd' if xsd else 'rng'}"
     if name not in polyvisor_schemas.names():
         raise InvalidArgument(f"there is no schema {name}", hint="polyvisor schema list names them")
     path = polyvisor_schemas.path(name)
     if action == "path":
         shell.data({"path": path}, str(path))
+    elif json_schema:
+        _show_json_schema(shell, kind)
     else:
         text = _with_contributions(shell, kind, path.read_bytes(), xsd)
         shell.data({"schema": text}, text.rstrip("\n"))
@@ -165,11 +164,7 @@ def polyvisor_schema(name: str) -> bytes:
     return polyvisor_schemas.path(name).read_bytes()
 
 
-def _show_json_schema(shell: Shell, action: str, kind: str) -> None:
-    if action != "show":
-        raise InvalidArgument(
-            "the JSON Schema is in no file", hint=f"polyvisor schema show {kind} --json-schema prints it"
-        )
+def _show_json_schema(shell: Shell, kind: str) -> None:
     from polyvisor import model
     from polyvisor.documents import jsonschema
     from polyvisor.documents.notations import write_json

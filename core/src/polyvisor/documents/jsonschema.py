@@ -201,7 +201,7 @@ def _has(on: Bound, keys: Keys, values: Iterable[str | None]) -> Schema:
     """That an attribute has one of the values, or is left out where that means one of them."""
     values = list(values)
     key = keys.attributes[on.xml]
-    texts = [plain(on.datatype, text) for text in values if text is not None]
+    texts = [plain(on.datatype, text) for text in sorted(text for text in values if text is not None)]
     schema: Schema = {"properties": {key: {"enum": texts} if texts else False}}
     return schema if None in values or on.implied in values else {**schema, "required": [key]}
 
