@@ -72,7 +72,7 @@ def written() -> str:
 def _said(path: Path) -> str:
     # as if nothing were installed but what this workspace has
     with patch.object(
-        documents, "contributions", lambda shell: Owners(skip=lambda point: point.distribution not in OURS)
+        documents, "contributions", lambda shell: Owners(elsewhere=lambda point: point.distribution not in OURS)
     ):
         result = CliRunner().invoke(polyvisor, ["validate", "--kind", "domain", str(path)])
     if not result.exit_code:

@@ -208,18 +208,12 @@ class Plugins:
 
     # -- what they bring to documents --------------------------------------------------------------------
 
-    def documents(self) -> Owners:
-        """What all installed packages bring to documents, for whoever reads one without a connection."""
-        from polyvisor.documents.owners import Owners
-
-        return Owners(block=self.block, find=self._find)
-
     def shared_documents(self) -> Owners:
-        """What those packages bring that hold no driver: networks and pools are alike on many connections."""
+        """What packages bring to documents that hold no driver: networks and pools are alike on many connections."""
         if self._shared is None:
             from polyvisor.documents.owners import Owners
 
-            self._shared = Owners(block=self.block, find=self._find, skip=self._is_drivers)
+            self._shared = Owners(block=self.block, find=self._find, elsewhere=self._is_drivers)
         return self._shared
 
     def _is_drivers(self, point: EntryPoint) -> bool:

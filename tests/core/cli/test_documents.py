@@ -313,6 +313,7 @@ def package(tmp_path, monkeypatch):
     sys.modules.pop("polyvisor_tapes", None)
 
 
+ACME = GOOD.replace("<domain type='kvm'", "<domain type='acme'")
 TAPED = GOOD.replace("</domain>", "<t:tape xmlns:t='urn:tapes'/></domain>")
 
 
@@ -320,12 +321,7 @@ def test_a_package_lets_its_documents_be_validated(invoke, write, package):
     assert invoke("validate", write(TAPED)).status == 1
     package()
     assert invoke("validate", write(TAPED)).status == 0
-    assert (
-        invoke(
-            "validate", write(GOOD.replace("type='kvm'", "type='acme'").replace("type='qemu'", "type='acme'"))
-        ).status
-        == 0
-    )
+    assert invoke("validate", write(ACME)).status == 0
     assert '"tape"' in invoke("schema", "show", "domain").out
     assert '"t:tape"' in invoke("schema", "show", "domain", "--json-schema").out
     assert "tape" not in invoke("schema", "show", "secret").out

@@ -89,9 +89,9 @@ def kind_of_root(tag: str) -> str:
 
 def contributions(shell: Shell) -> Iterable[Contribution]:
     """What the installed packages bring to documents; none is imported for a document that needs none."""
-    from polyvisor.plugins import Plugins
+    from polyvisor.documents.owners import Owners
 
-    return Plugins(block=shell.configuration.blocked, order=shell.configuration.order).documents()
+    return Owners(block=shell.configuration.blocked)
 
 
 def _lines(result: dict[str, Any]) -> str:

@@ -29,10 +29,12 @@ class Unavailable:
     """An installed package that brings nothing now.
 
     :param distribution: its name.
-    :param reason: why, to follow its name: ``is blocked by configuration``."""
+    :param reason: why, to follow its name: ``is blocked by configuration``.
+    :param elsewhere: whether that is as it should be, for what it brings is for other connections."""
 
     distribution: str
     reason: str
+    elsewhere: bool = False
 
 
 Contribution: TypeAlias = type[Element] | Word | Unavailable

@@ -70,7 +70,7 @@ class _Walk:
         self.contributions = contributions
         known = tuple(contributions) if foreign else ()
         self.extensions: Extensions = extension_table(known)
-        self.unavailable = {each.distribution: each.reason for each in known if isinstance(each, Unavailable)}
+        self.unavailable = {each.distribution: each for each in known if isinstance(each, Unavailable)}
         self.places = Places(root, known)
         self.faults: list[Fault] = []
         self.missing: dict[str, list[Fault]] = {}
@@ -132,10 +132,11 @@ class _Walk:
         """Why nobody here knows a namespace."""
         package = PACKAGES.get(namespace)
         if package in self.unavailable:
-            return f"belongs to {package}, which {self.unavailable[package]}"
-        installing = f"; pip install {package} brings it" if package else ""
-        broken = "".join(f"; {name} {reason}" for name, reason in self.unavailable.items() if not package)
-        return f"belongs to no installed driver{installing}{broken}"
+            return f"belongs to {package}, which {self.unavailable[package].reason}"
+        if package:
+            return f"belongs to no installed driver; pip install {package} brings it"
+        missing = [f"; {each.distribution} {each.reason}" for each in self.unavailable.values() if not each.elsewhere]
+        return f"belongs to no installed driver{''.join(missing)}"
 
     @staticmethod
     def known_elsewhere(on: Bound, raw: str) -> str:

@@ -46,7 +46,7 @@ class Owners:
     An owner that is blocked or broken contributes an :class:`Unavailable` that says so; a broken one is logged, too.
 
     :param block: names of owners or distributions that are not asked.
-    :param skip: tells of an entry point whether it is left out altogether.
+    :param elsewhere: tells of an entry point whether what it brings is for other connections.
     :param find: where entry points come from; the environment unless a test says otherwise.
     """
 
@@ -54,11 +54,11 @@ class Owners:
         self,
         *,
         block: Iterable[str] = (),
-        skip: Callable[[EntryPoint], bool] | None = None,
+        elsewhere: Callable[[EntryPoint], bool] | None = None,
         find: Callable[[str], list[EntryPoint]] = installed,
     ) -> None:
         self.block = frozenset(block)
-        self._skip = skip
+        self._elsewhere = elsewhere
         self._find = find
         self._lock = threading.Lock()
         self._loaded: tuple[Contribution, ...] | None = None
@@ -73,7 +73,8 @@ class Owners:
     def _load(self) -> Iterator[Contribution]:
         taken: dict[tuple[str | None, str], type[Element]] = {}
         for point in self._find(GROUP):
-            if self._skip is not None and self._skip(point):
+            if self._elsewhere is not None and self._elsewhere(point):
+                yield Unavailable(point.distribution, "is for connections of its own", elsewhere=True)
                 continue
             if point.name in self.block or point.distribution in self.block:
                 yield Unavailable(point.distribution, "is blocked by configuration")
