@@ -28,18 +28,6 @@ def test_the_driver_says_for_which_hooks_it_was_built(bench: Bench) -> None:
     assert bench.driver.plugin.hooks_version[0] == HOOKS_VERSION[0]
 
 
-def test_the_driver_keeps_the_defaults_of_options(bench: Bench) -> None:
-    """An option whose default differs would do to some callers what they did not ask for."""
-    for name in bench.driver.implements & every().keys():
-        method = getattr(bench.driver.plugin, name)
-        function = getattr(method, "__func__", method)
-        defaults = function.__defaults__ or ()
-        names = function.__code__.co_varnames[: function.__code__.co_argcount]
-        options = every()[name].options
-        for option, default in zip(names[len(names) - len(defaults) :], defaults, strict=True):
-            assert option not in options or default == options[option], f"{name}({option}={default!r})"
-
-
 @needs("connect.open")
 def test_a_connection_knows_what_was_opened(bench: Bench, connection: Connection) -> None:
     assert str(connection.uri).partition(":")[0] == bench.target.uri.partition(":")[0]
