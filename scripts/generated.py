@@ -19,6 +19,8 @@ GENERATORS = (
     ("scripts/cli_reference.py",),
     ("scripts/broken_documents.py",),
     ("scripts/driver_interface.py",),
+    ("packaging/generate.py",),
+    ("packaging/generate.py",),
     ("scripts/pictures.py",),
 )
 """In this order: pages say what schemas and declarations say."""
