@@ -75,9 +75,7 @@ def test_the_driver_s_own_elements_and_words_count(documents):
 
 
 def test_those_of_other_drivers_do_not(documents):
-    with pytest.raises(
-        InvalidDocument, match="belongs to polyvisor-xen, which is for connections of its own"
-    ):
+    with pytest.raises(InvalidDocument, match="belongs to polyvisor-xen, which is for connections of its own"):
         documents.prepare(None, "domain", DOMAIN.format(f"<x:other xmlns:x='{XEN}'/>"))
     with pytest.raises(InvalidDocument, match="'urn:zeta' of <other> belongs to no installed driver"):
         documents.prepare(None, "domain", DOMAIN.format("<x:other xmlns:x='urn:zeta'/>"))
