@@ -17,6 +17,7 @@ Words behind the language, which readers do not see:
     status="1"       the exit status that a sh block has to end with
     typed="ls\\x1d"   what is typed to a sh block
     faulty           an xml block that must be refused
+    figures          numbers in a text block stand for any numbers
     fragment         an xml block that is part of a document only: well-formed is enough
     part="FILE"      the block stands, word for word, in that file (named from the page), which tests run
     norun="WHY"      checked, but not run, for the reason given
@@ -50,7 +51,7 @@ from lxml import etree
 from polyvisor import model
 from polyvisor.errors import InvalidDocument
 
-WORDS = frozenset({"title", "status", "typed", "faulty", "fragment", "norun", "part"})
+WORDS = frozenset({"title", "status", "typed", "faulty", "figures", "fragment", "norun", "part"})
 LANGUAGES = frozenset({"python", "sh", "xml", "toml", "yaml", "json", "text", "ini", "make"})
 FENCE = re.compile(r"^(?P<indent> *)```(?P<language>[\w-]*)(?P<words>.*)$")
 WORD = re.compile(r'\s*(?P<name>[a-z]+)(?:="(?P<value>[^"]*)")?')
@@ -272,20 +273,25 @@ class Run:
         if self.printed is None:
             raise block.error('a text block shows what the block before it prints, or says norun="WHY"')
         printed, self.printed = self.printed, None
-        if not matches(block.text, printed):
+        if not matches(block.text, printed, figures="figures" in block.words):
             raise block.error(f"the page shows\n{block.text}\nand this is what was printed\n{printed}")
 
 
-def matches(shown: str, printed: str) -> bool:
-    """Whether the page shows what was printed. How many blanks there are, and empty lines around, do not count."""
+def matches(shown: str, printed: str, *, figures: bool = False) -> bool:
+    """Whether the page shows what was printed; with ``figures``, any number will do where a number is shown.
 
-    def lines(text: str) -> list[str]:
-        return [re.sub(r"[ \t]+", " ", line).strip() for line in text.replace("\r", "").strip().splitlines()]
-
+    How many blanks there are, how long a line of dashes is, and empty lines around do not count."""
     pattern = ""
-    for line in lines(shown):
-        pattern += r"(?:[^\n]*\n)*?" if line == "..." else ".*?".join(map(re.escape, line.split("..."))) + r"\n"
-    return re.fullmatch(pattern, "".join(f"{line}\n" for line in lines(printed))) is not None
+    for line in _lines(shown):
+        part = ".*?".join(map(re.escape, line.split("...")))
+        part = r"(?:[^\n]*\n)*?" if line == "..." else part + r"\n"
+        pattern += re.sub(r"\d+", r"\\d+", part) if figures else part
+    return re.fullmatch(pattern, "".join(f"{line}\n" for line in _lines(printed))) is not None
+
+
+def _lines(text: str) -> list[str]:
+    text = re.sub(r"[ \t]+", " ", text.replace("\r", "").strip())
+    return [re.sub(r"([-=])\1{3,}", r"\1\1\1", line.strip()) for line in text.splitlines()]
 
 
 def run_page(page: Path) -> None:

@@ -17,6 +17,9 @@ from types import FunctionType
 from polyvisor import model
 from polyvisor.documents import Element
 from polyvisor.documents.binding import Bound, Target
+from polyvisor.documents.contributions import classes as classes_of
+from polyvisor.documents.owners import GROUP
+from polyvisor.entrypoints import installed
 
 ROOT = Path(__file__).resolve().parent.parent
 GENERATED = "<!-- Written by scripts/document_reference.py from the declarations; do not edit. -->"
@@ -54,9 +57,21 @@ def pages() -> dict[Path, str]:
     for kind in model.kinds():
         for cls, places in elements(model.root(kind)).items():
             modules.setdefault(cls.__module__, {}).setdefault(cls, set()).update(places)
+    for brought in contributed().values():
+        for cls in brought:
+            for each, places in elements(cls).items():
+                modules.setdefault(each.__module__, {}).setdefault(each, set()).update(places)
+            modules[cls.__module__][cls].add(str(cls.declaration.extends))
     for module, classes in modules.items():
         made[top / f"{page_of(module)}.md"] = page(module, classes)
     return made
+
+
+def contributed() -> dict[str, tuple[Class, ...]]:
+    """What each package of this workspace brings to documents; packages that are not installed are left out."""
+    ours = {home.name: f"polyvisor-{home.name}" for home in sorted(ROOT.glob("plugins/*"))}
+    points = {point.distribution: point for point in installed(GROUP)}
+    return {name: classes_of(points[package].load()) for name, package in ours.items() if package in points}
 
 
 def index() -> str:
@@ -67,6 +82,12 @@ def index() -> str:
         where = f"{page_of(root.__module__)}.md#{anchor(root)}"
         name = f"{root.__module__}.{root.__qualname__}"
         lines.append(f"| {kind} | [`<{root.tag}>`]({where}) | `{name}` | `{kind}.rng`, `{kind}.xsd`, `{kind}.json` |")
+    lines += ["", "## Elements that packages bring", "", "Each in the namespace of its prefix.", ""]
+    lines += ["| package | element | in |", "|---|---|---|"]
+    for name, classes in contributed().items():
+        for cls in classes:
+            where = f"{page_of(cls.__module__)}.md#{anchor(cls)}"
+            lines.append(f"| `polyvisor-{name}` | [`<{shown(cls)}>`]({where}) | `<{cls.declaration.extends}>` |")
     return "\n".join(lines) + "\n"
 
 
@@ -83,7 +104,7 @@ def elements(root: Class) -> dict[Class, set[str]]:
             found.setdefault(cls, set())
         if not known:
             waiting += [
-                (below, cls.tag) for field in cls.fields() for target in targets(field) for below in target.classes
+                (below, shown(cls)) for field in cls.fields() for target in targets(field) for below in target.classes
             ]
     return found
 
@@ -96,8 +117,16 @@ def targets(field: Bound) -> Iterator[Target]:
 
 def page_of(module: str) -> str:
     """The page of a module, without its suffix: ``domain/devices/disk``."""
+    if not module.startswith(PACKAGE):
+        return f"packages/{module.partition('.')[0].removeprefix('polyvisor_')}"
     path = module.removeprefix(PACKAGE).replace(".", "/")
     return f"{path}/index" if (Path(inspect.getfile(sys.modules[module])).name == "__init__.py") else path
+
+
+def shown(cls: Class) -> str:
+    """The tag, with the prefix of its namespace."""
+    prefix = cls.declaration.prefix
+    return f"{prefix}:{cls.tag}" if prefix else cls.tag
 
 
 def anchor(cls: Class) -> str:
@@ -109,15 +138,14 @@ def page(module: str, classes: dict[Class, set[str]]) -> str:
     text = inspect.getdoc(sys.modules[module]) or ""
     title = page_of(module).removesuffix("/index")
     blocks = [GENERATED, f"# {title}", text]
-    order = list(vars(sys.modules[module]))
-    for cls in sorted(classes, key=lambda cls: order.index(cls.__name__)):
+    for cls in classes:  # what others are part of comes before its parts
         blocks += section(cls, classes[cls])
     return "\n\n".join(blocks) + "\n"
 
 
 def section(cls: Class, places: set[str]) -> Iterator[str]:
     yield f"## {cls.__qualname__}"
-    yield f"`<{cls.tag}>`{chosen_by(cls)}{standing_in(places)}"
+    yield f"`<{shown(cls)}>`{chosen_by(cls)}{standing_in(places)}"
     if text := inspect.getdoc(cls):
         yield text
     if rows := [row(cls, field) for field in cls.fields()]:

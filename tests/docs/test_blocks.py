@@ -156,3 +156,9 @@ def test_what_a_page_leaves_running_is_ended_and_told(tmp_path):
 )
 def test_dots_stand_for_what_varies(shown, printed, same):
     assert doc_blocks.matches(shown, printed) is same
+
+
+def test_figures_stand_for_any_figures():
+    assert doc_blocks.matches("12 of 193  guests\n------\n", "7 of 2000 guests\n---------", figures=True)
+    assert not doc_blocks.matches("12 of 193 guests", "no of 193 guests", figures=True)
+    assert not doc_blocks.matches("12 of 193 guests", "7 of 193 guests")

@@ -13,4 +13,5 @@ GUEST = """
 </domain>
 """
 
-target = Target(uri="acme:///", document=GUEST, shared=False)  # each connection has guests of its own
+# Each connection has guests of its own.
+target = Target(uri="acme:///", document=GUEST, shared=False)
