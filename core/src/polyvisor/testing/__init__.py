@@ -12,13 +12,14 @@ What the suite must know about the hypervisor stands in a :class:`Target`: the d
 limits that no operation tells (whether two connections see the same guests, what the guest prints once it is up, how
 long to wait). It is found, in this order, as
 
-1. the fixture ``polyvisor_target`` of a ``conftest.py`` in the root of the author's project,
+1. what ``pytest_polyvisor_target(scratch)`` of a ``conftest.py`` returns, in the folder where pytest is started,
 2. ``--polyvisor-target module:attribute``,
 3. the entry point of group ``polyvisor.conformance`` whose name is the URI's scheme,
 4. defaults drawn from the capabilities that the driver reports.
 
 2 and 3 name a Target, or a function that takes a fresh directory (``Path``) and returns one. A URI on the command
-line takes the place of the Target's. ``--polyvisor-report FILE`` writes what was found as JSON
+line takes the place of theirs. A project's own tests may use the fixtures below too; a fixture ``polyvisor_target`` of
+its own counts for them. ``--polyvisor-report FILE`` writes what was found as JSON
 (:mod:`polyvisor.testing.report` has its format); a table is printed besides.
 
 How tests are written
@@ -26,6 +27,8 @@ How tests are written
 
 A test is a function in ``polyvisor/testing/conformance/test_<subject>.py``, typed, that asserts what the docstring of
 an operation promises, for whatever hypervisor. It says which capabilities it needs::
+
+    from polyvisor.testing.needs import needs
 
     @needs("domain.suspend", "start(paused)")
     def test_a_guest_that_starts_paused_is_paused(defined: Domain) -> None:
@@ -63,12 +66,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from polyvisor.testing.bench import Bench
-    from polyvisor.testing.needs import needs
     from polyvisor.testing.target import Target
 
-__all__ = ["Bench", "Target", "needs"]
+__all__ = ["Bench", "Target"]
 
-_HOMES = {"Bench": "bench", "Target": "target", "needs": "needs"}
+_HOMES = {"Bench": "bench", "Target": "target"}
 
 
 def __getattr__(name: str) -> object:

@@ -29,14 +29,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def polyvisor_target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Target:
-    """The hypervisor to be asked. A project may have a fixture of this name of its own."""
+    """The hypervisor to be asked. Tests of a project may have a fixture of this name of its own."""
     config = request.config
+    scratch = tmp_path_factory.mktemp("target")
+    named: Target | None = config.hook.pytest_polyvisor_target(scratch=scratch)
+    if named is not None:
+        return named
     try:
-        return find_target(
-            config.getoption("--polyvisor-uri"),
-            config.getoption("--polyvisor-target"),
-            tmp_path_factory.mktemp("target"),
-        )
+        return find_target(config.getoption("--polyvisor-uri"), config.getoption("--polyvisor-target"), scratch)
     except PolyvisorError as error:
         pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
 

@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import pytest
+
+if TYPE_CHECKING:
+    from polyvisor.testing.target import Target
+
+
+class HookSpecs:
+    """The hook that a ``conftest.py`` may implement."""
+
+    @pytest.hookspec(firstresult=True)
+    def pytest_polyvisor_target(self, scratch: Path) -> Target | None:
+        """The hypervisor to be asked; ``scratch`` is a fresh directory for its own use. None: go on looking."""
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    pluginmanager.add_hookspecs(HookSpecs)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -98,7 +98,7 @@ def find_target(uri: str | None, named: str | None, scratch: Path) -> Target:
     else:
         raise InvalidArgument(
             "nobody said which driver to ask",
-            hint="pass --polyvisor-uri URI or --polyvisor-target MODULE:ATTRIBUTE, or have a fixture polyvisor_target",
+            hint="pass --polyvisor-uri URI or --polyvisor-target MODULE:ATTRIBUTE, or see polyvisor.testing for others",
         )
     return replace(found, uri=uri) if uri else found
 
