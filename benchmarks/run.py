@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measure Polyvisor beside Debian's libvirt and bare QEMU, in one run on one machine.
 
-    python benchmarks/run.py [--rounds N] [--only NAME ...] [--json FILE]
+    python benchmarks/run.py [NAME ...] [--rounds N] [--json FILE]
 
 Needs root (for the namespaces that keep libvirt apart), the packages named when they are missing, and an
 environment with polyvisor and polyvisor-qemu. Rounds alternate between the peers, so drift of the machine's speed
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import polyvisor
 
 sys.path.insert(0, str(Path(__file__).parent))
+import documents
 import peers
 
 INSIDE = "POLYVISOR_BENCHMARK_INSIDE"
@@ -56,6 +57,7 @@ GUEST = """<domain type='qemu'>
 </domain>
 """
 
+NAMES = ("lifecycle", "documents", "list", "cold-start", "capabilities")
 Times = dict[str, list[float]]
 
 
@@ -148,7 +150,7 @@ def same_machine(connection: polyvisor.Connection, xml: str) -> list[str]:
 
 
 def define(bench: Bench) -> dict[str, Times]:
-    """Defining a guest, validated and (libvirt only) not."""
+    """Defining a guest: ours is always validated, libvirt's with VALIDATE and without."""
     import polyvisor
 
     libvirt = """
@@ -169,12 +171,14 @@ print(json.dumps(found))
         ours: list[float] = []
         with polyvisor.open(uri) as connection:
             domain = connection.define(document)
-            for _ in range(bench.rounds * 5):
-                ours.append(timed(lambda: connection.define(document)))  # noqa: B023
+            theirs: Times = {}
+            for _ in range(bench.rounds):  # by turns, so that both meet the same neighbours
+                ours += [timed(lambda: connection.define(document)) for _ in range(15)]  # noqa: B023
+                for key, times in peers.libvirt_python(libvirt, document, "15", peer).items():
+                    theirs.setdefault(key, []).extend(times)
             domain.undefine()
-        theirs = peers.libvirt_python(libvirt, document, str(bench.rounds * 5), peer)
-        for key in ("define, validated", "define, unvalidated"):
-            found[f"{key} ({label})"] = {"polyvisor": ours, "libvirt": theirs[key]}
+        for key, times in theirs.items():
+            found[f"{key} ({label})"] = {"polyvisor": ours, "libvirt": times}
     return found
 
 
@@ -264,7 +268,7 @@ def report(found: dict[str, Times]) -> str:
         ours, theirs, bare = (middle.get(who) for who in ("polyvisor", "libvirt", "bare QEMU"))
 
         def cell(value: float | None) -> str:
-            return "" if value is None else f"{value:.1f}"
+            return "" if value is None else f"{value:.2f}" if value < 10 else f"{value:.1f}"
 
         def ratio(peer: float | None, ours: float | None = ours) -> str:
             return "" if peer is None or ours is None else f"{ours / peer:.2f}"
@@ -280,11 +284,14 @@ def measure(options: argparse.Namespace) -> dict[str, Times]:
     found: dict[str, Times] = {}
     with tempfile.TemporaryDirectory(prefix="pvbench") as directory:
         os.chmod(directory, 0o755)
+        disk = documents.sync_cost(Path(directory))
+        # libvirt's files are in memory, where synchronising costs nothing; so are ours
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", directory], check=True)
         bench = Bench(Path(directory), options.rounds)
         with peers.Libvirtd(Path(directory) / "libvirtd.log") as daemon:
             for name, work in {
                 "lifecycle": lambda: lifecycle(bench),
-                "define": lambda: define(bench),
+                "documents": lambda: {**define(bench), **documents.measure(options.domains, options.rounds), **disk},
                 "list": lambda: listing(bench),
                 "cold-start": lambda: cold_start(bench),
                 "capabilities": lambda: capabilities(bench, daemon),
@@ -292,16 +299,20 @@ def measure(options: argparse.Namespace) -> dict[str, Times]:
                 if not options.only or name in options.only:
                     print(f"measuring {name} ...", file=sys.stderr)
                     found.update(work())
+        subprocess.run(["umount", "--lazy", directory], check=False)
     return found
 
 
 def main() -> int:
     """Read the command line, enter the namespaces, measure, report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("only", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all when left out")
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--only", nargs="*", choices=("lifecycle", "define", "list", "cold-start", "capabilities"))
+    parser.add_argument("--domains", type=Path, default=documents.SAMPLES, help="domain documents to read and write")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    if unknown := set(options.only) - set(NAMES):
+        parser.error(f"no such measurement: {', '.join(sorted(unknown))}")
     if absent := peers.missing():
         print(f"missing: {', '.join(absent)}\napt-get install {peers.PACKAGES}", file=sys.stderr)
         return 2

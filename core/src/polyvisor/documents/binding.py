@@ -155,6 +155,7 @@ class Spec:
         "factories",
         "fields",
         "lists",
+        "mutable",
         "nested",
         "plans",
         "required",
@@ -181,7 +182,8 @@ class Spec:
             for bound in fields
             if bound.required and bound.default is None and bound.kind not in f.LISTS and not bound.field.when
         )
-        self.nested = tuple(bound for bound in fields if bound.kind in (f.CHILD, f.CHILDREN, f.EXTENSIONS))
+        self.nested = tuple(bound.attr for bound in fields if bound.kind in (f.CHILD, f.CHILDREN, f.EXTENSIONS))
+        self.mutable = tuple(bound.attr for bound in fields if bound.kind in (f.CHILD, f.RAW) or bound.kind in f.LISTS)
         self.plans: dict[str, Any] = {}
 
     @property

@@ -107,7 +107,11 @@ class Element:
     def copy(self) -> Self:
         """A deep copy."""
         twin = object.__new__(type(self))
-        twin.__dict__.update({name: _copied(value) for name, value in self.__dict__.items()})
+        twin.__dict__ = state = self.__dict__.copy()
+        for name in spec_of(type(self)).mutable:
+            value = state[name]
+            if value is not None:
+                state[name] = _copied(value)
         return twin
 
     def at_rest(self) -> Self:
@@ -125,12 +129,19 @@ class Element:
 
     def walk(self) -> Iterator[Element]:
         """This element and every Element below it, in document order."""
-        yield self
-        for field in spec_of(type(self)).nested:
-            value = self.__dict__[field.attr]
-            for element in value if isinstance(value, list) else (value,):
-                if isinstance(element, Element):
-                    yield from element.walk()
+        waiting: list[Element] = [self]
+        while waiting:
+            element = waiting.pop()
+            yield element
+            state = element.__dict__
+            below: list[Element] = []
+            for name in spec_of(type(element)).nested:
+                value = state[name]
+                if type(value) is list:
+                    below += value
+                elif value is not None:
+                    below.append(value)
+            waiting += below[::-1]
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
@@ -153,17 +164,12 @@ class Element:
         return write(self)
 
 
-_IMMUTABLE = frozenset({type(None), bool, int, float, str, bytes})
-
-
 def _copied(value: Any) -> Any:
-    """A copy of a field's value; several times quicker than deepcopy, which does not know what it will meet."""
-    if type(value) in _IMMUTABLE:
-        return value
+    """A copy of what may change; several times quicker than deepcopy, which does not know what it will meet."""
     if isinstance(value, Element):
         return value.copy()
     if type(value) is list:
-        return [_copied(each) for each in value]
+        return [each.copy() if isinstance(each, Element) else each for each in value]
     return copy.deepcopy(value)
 
 
@@ -216,8 +222,8 @@ def _is_family(base: type) -> TypeGuard[type[Element]]:
 
 def spec_of(cls: type[Element]) -> Spec:
     """The class's resolved declaration, made at first use."""
-    spec: Spec | None = cls.__dict__.get("_spec")
-    if spec is None:
+    spec = cls._spec
+    if spec is None or spec.cls is not cls:  # a base's
         from polyvisor.documents.binding import bind
 
         spec = cls._spec = bind(cls)

@@ -183,6 +183,7 @@ class Answers:
     def __init__(self, cache: Path) -> None:
         self._cache = cache
         self._known: dict[tuple[str, str], dict[str, Any]] = {}
+        self._emulators: dict[str, Emulator] = {}
 
     def emulator(self, path: str) -> Emulator:
         """The emulator at ``path``; raises UnsupportedConfiguration when there is none."""
@@ -192,7 +193,9 @@ class Answers:
                 driver="qemu",
                 hint="correct <emulator>, or leave it out; 'polyvisor capabilities' lists those installed",
             )
-        return Emulator(path, self)
+        if (found := self._emulators.get(path)) is None:
+            found = self._emulators[path] = Emulator(path, self)
+        return found
 
     def emulators(self, paths: Iterable[str]) -> list[Emulator]:
         """Several emulators with their basics at hand; those not known yet are asked at the same time."""

@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterator
 from itertools import count
 
 from polyvisor.documents import Element, Fault
-from polyvisor.documents import datatypes as dt
 from polyvisor.errors import InvalidDocument
 from polyvisor.model.domain import Domain
 from polyvisor.model.domain.clock import HostClock
-from polyvisor.model.domain.consistency import check, cpu_numbers, modules_kib
+from polyvisor.model.domain.consistency import check, cpu_numbers, cpu_set_fields, modules_kib
 from polyvisor.model.domain.cpu import CpuMatch, CpuMode, FeaturePolicy
 from polyvisor.model.domain.devices import Devices
 from polyvisor.model.domain.devices import completion as devices
@@ -76,8 +75,8 @@ def _in_one_notation(element: Element) -> None:
     for each in element.walk():
         if isinstance(each, Kibibytes):
             each.value, each.unit = each.kib, "KiB"
-        for field in type(each).fields():
-            if field.datatype is dt.CPUSET and (written := getattr(each, field.attr)) is not None:
+        for field in cpu_set_fields(type(each)):
+            if (written := getattr(each, field.attr)) is not None:
                 setattr(each, field.attr, cpu_ranges(written))
 
 

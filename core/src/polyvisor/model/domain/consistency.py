@@ -7,6 +7,8 @@ from itertools import chain
 
 from polyvisor.documents import Element
 from polyvisor.documents import datatypes as dt
+from polyvisor.documents.binding import Bound, Spec
+from polyvisor.documents.classes import spec_of
 from polyvisor.model.contradictions import Contradiction, refuse, repeated
 from polyvisor.model.domain import Domain
 from polyvisor.model.domain.address import BootOrder
@@ -91,10 +93,20 @@ def _processors(domain: Domain) -> Iterator[Contradiction]:
         yield Contradiction(state, f"CPU {number} is described twice", "id")
 
 
+def cpu_set_fields(cls: type[Element]) -> tuple[Bound, ...]:
+    """The fields of a class that are sets of CPUs."""
+    found: tuple[Bound, ...] = spec_of(cls).plan("CPU sets", _cpu_set_fields)
+    return found
+
+
+def _cpu_set_fields(spec: Spec) -> tuple[Bound, ...]:
+    return tuple(field for field in spec.fields if field.datatype is dt.CPUSET)
+
+
 def _cpu_sets(domain: Element) -> Iterator[Contradiction]:
     for element in domain.walk():
-        for field in type(element).fields():
-            written = getattr(element, field.attr) if field.datatype is dt.CPUSET else None
+        for field in cpu_set_fields(type(element)):
+            written = getattr(element, field.attr)
             if written is None:
                 continue
             try:
