@@ -24,5 +24,6 @@ target = Target(
     agent=True,
     channel="<channel type='unix'><target type='virtio' name='org.example.conformance'/></channel>",
     real_disks=False,
+    destination="test:///default",
 )
 """A simulated system is up at once, answers every request, and sends back what it reads."""

@@ -20,6 +20,7 @@ from polyvisor_test.input import InputOperations
 from polyvisor_test.lifecycle import LifecycleOperations
 from polyvisor_test.listing import ListingOperations
 from polyvisor_test.memory import MemoryOperations
+from polyvisor_test.migration import MigrationOperations
 from polyvisor_test.numa import NumaOperations
 from polyvisor_test.passthrough import PassthroughOperations
 from polyvisor_test.saving import SavingOperations
@@ -53,6 +54,7 @@ class TestDriver(
     CheckpointOperations,
     BackupOperations,
     SavingOperations,
+    MigrationOperations,
     JobOperations,
     GuestOperations,
     InputOperations,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from polyvisor.errors import InvalidArgument, InvalidState, NoSuchDevice
+from polyvisor.errors import Busy, InvalidArgument, InvalidState, NoSuchDevice
 from polyvisor.spi import Affect, DomainRef, DomainState, StateInfo
 from polyvisor_test.finding import devices_of
 from polyvisor_test.guestsystem import GuestSystem
@@ -38,6 +38,15 @@ OFF = StateInfo(DomainState.SHUT_OFF)
 
 
 @dataclass(slots=True)
+class MigrationLimits:
+    """How a guest may migrate: milliseconds it may stand still, bytes of cache, bytes per second (0: no limit)."""
+
+    downtime_ms: int = 300
+    cache: int = 64 * 1024**2
+    speed: int = 0
+
+
+@dataclass(slots=True)
 class Machine:
     """A guest of the simulated host. Touch it only under the node's lock.
 
@@ -63,6 +72,9 @@ class Machine:
     finished_work: Work | None = None
     lines: dict[str, Line] = field(default_factory=dict)
     disk_jobs: dict[str, DiskJob] = field(default_factory=dict)
+    migration: MigrationLimits = field(default_factory=MigrationLimits)
+    leaving: bool = False
+    arriving: bool = False
     snapshots: Tree[Snapshot] = field(default_factory=Tree)
     checkpoints: Tree[Checkpoint] = field(default_factory=Tree)
     managed_save: SavedGuest | None = None
@@ -154,6 +166,8 @@ class Machine:
         leaves something that no document can hold."""
         from polyvisor.documents import write
 
+        if self.leaving:
+            raise Busy(f"{self.ref} is migrating", target=str(self.ref), hint="wait until it has")
         sides = self.affected(affect)
         drafts: list[Domain] = [getattr(self, side).copy() for side in sides]
         yield drafts

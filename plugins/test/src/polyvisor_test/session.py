@@ -21,7 +21,7 @@ from polyvisor.spi import (
 from polyvisor_test import transitions
 from polyvisor_test.descriptors import Descriptors
 from polyvisor_test.guestsystem import GuestSystem
-from polyvisor_test.machine import Machine
+from polyvisor_test.machine import Machine, MigrationLimits
 from polyvisor_test.node import Node
 from polyvisor_test.transitions import Transition
 
@@ -106,7 +106,8 @@ class TestSession(Session):
         Its last events still carry its id, as the instance that stopped."""
         self.enter(machine, transition)
         machine.live = machine.id = machine.system = machine.dirty_rate = None
-        machine.updated = False
+        machine.updated = machine.leaving = machine.arriving = False
+        machine.migration = MigrationLimits()
         machine.disk_jobs.clear()
         if machine.work is not None:
             machine.work.abort()

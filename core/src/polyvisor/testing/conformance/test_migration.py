@@ -6,10 +6,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from polyvisor.errors import InvalidArgument, InvalidState, NoSuchDomain, OperationCancelled, PolyvisorError
-from polyvisor.operations.migration import MigrationPlan
+from polyvisor.errors import (
+    AlreadyExists,
+    Busy,
+    InvalidArgument,
+    InvalidState,
+    NoSuchDomain,
+    OperationCancelled,
+    PolyvisorError,
+    UnsupportedConfiguration,
+)
+from polyvisor.operations.migration import MigrationPlace, MigrationPlan
 from polyvisor.operations.records import DomainState
 from polyvisor.testing.bench import Bench
+from polyvisor.testing.heard import Heard
 from polyvisor.testing.held import ShortLivedJob, held
 from polyvisor.testing.needs import needs
 
@@ -135,6 +145,145 @@ def test_a_client_leads_a_guest_across(guest: Domain, destination: Connection) -
         assert guest.state().state is DomainState.SHUT_OFF
     finally:
         there.destroy()
+
+
+def lead(guest: Domain, destination: Connection, plan: MigrationPlan) -> Domain:
+    """Lead a guest across, as a client does; returns it as the destination knows it."""
+    offer = guest.begin_migration(plan)
+    place = destination.prepare_migration(offer.config, plan, offer.cookie)
+    told = guest.perform_migration(plan, place)
+    there = destination.domain(uuid=guest.uuid)
+    arrival = there.finish_migration(plan, told)
+    assert arrival.domain is not None
+    guest.confirm_migration(plan, arrival.cookie)
+    return there
+
+
+@needs(*STEPS)
+def test_a_led_guest_may_arrive_paused(guest: Domain, destination: Connection) -> None:
+    there = lead(guest, destination, MigrationPlan(paused=True))
+    assert there.state().state is DomainState.PAUSED
+    there.resume()
+    assert there.state().state is DomainState.RUNNING
+    there.destroy()
+
+
+@needs(*STEPS)
+def test_a_led_guest_may_be_kept_there_and_forgotten_here(guest: Domain, destination: Connection) -> None:
+    there = lead(guest, destination, MigrationPlan(persist=True, undefine_source=True))
+    try:
+        assert there.info().persistent
+        with pytest.raises(NoSuchDomain):
+            guest.state()
+    finally:
+        there.destroy()
+        there.undefine()
+
+
+@needs(*STEPS)
+def test_a_led_guest_is_transient_there_unless_told(guest: Domain, destination: Connection) -> None:
+    there = lead(guest, destination, PLAN)
+    assert not there.info().persistent
+    there.destroy()
+    with pytest.raises(NoSuchDomain):
+        destination.domain(uuid=guest.uuid)
+    assert guest.info().persistent
+
+
+@needs(*STEPS)
+def test_a_led_guest_may_change_its_name_on_the_way(guest: Domain, destination: Connection) -> None:
+    there = lead(guest, destination, MigrationPlan(name="conformance-arrived"))
+    try:
+        assert (there.name, there.config().name) == ("conformance-arrived", "conformance-arrived")
+        assert guest.refresh().name != there.name
+    finally:
+        there.destroy()
+
+
+@needs(*STEPS, "event.any")
+def test_both_sides_tell_of_a_guest_that_moved(guest: Domain, destination: Connection, events: Heard) -> None:
+    with destination.events() as stream:
+        there = lead(guest, destination, PLAN)
+        arrivals = Heard(stream, events.patience)
+        assert ("started", "migrated") in arrivals.lifecycle(1, of=there)
+    assert events.lifecycle(2, of=guest)[-1] == ("stopped", "migrated")
+    assert guest.state().reason == "migrated"
+    there.destroy()
+
+
+@needs(*STEPS)
+def test_a_guest_that_is_about_to_leave_does_not_leave_twice(guest: Domain) -> None:
+    guest.begin_migration(PLAN)
+    with pytest.raises(Busy):
+        guest.begin_migration(PLAN)
+    guest.confirm_migration(PLAN, b"", cancelled=True)
+    guest.begin_migration(PLAN)
+    guest.confirm_migration(PLAN, b"", cancelled=True)
+    assert guest.state().state is DomainState.RUNNING
+
+
+@needs(*STEPS)
+def test_a_guest_that_is_there_is_not_prepared_for(guest: Domain, destination: Connection) -> None:
+    offer = guest.begin_migration(PLAN)
+    destination.prepare_migration(offer.config, PLAN, offer.cookie)
+    with pytest.raises(AlreadyExists):
+        destination.prepare_migration(offer.config, PLAN, offer.cookie)
+    destination.domain(uuid=guest.uuid).finish_migration(PLAN, b"", cancelled=True)
+    guest.confirm_migration(PLAN, b"", cancelled=True)
+
+
+@needs(*STEPS)
+def test_nobody_waits_where_nothing_was_prepared(guest: Domain) -> None:
+    guest.begin_migration(PLAN)
+    with pytest.raises(PolyvisorError) as refusal:
+        guest.perform_migration(PLAN, MigrationPlace("nonsense:nowhere.invalid"))
+    assert refusal.value.code in ("hypervisor", "host", "timeout", "invalid-argument")
+    guest.confirm_migration(PLAN, b"", cancelled=True)
+    assert guest.state().state is DomainState.RUNNING
+
+
+@needs(*STEPS)
+def test_a_guest_that_is_given_up_on_its_way_goes_on_here(bench: Bench, guest: Domain, destination: Connection) -> None:
+    offer = guest.begin_migration(PLAN)
+    place = destination.prepare_migration(offer.config, PLAN, offer.cookie)
+    with pytest.raises(OperationCancelled):
+        guest.perform_migration(PLAN, place, job=ShortLivedJob())
+    destination.domain(uuid=guest.uuid).finish_migration(PLAN, b"", cancelled=True)
+    guest.confirm_migration(PLAN, b"", cancelled=True)
+    assert guest.state().state is DomainState.RUNNING
+    with pytest.raises(NoSuchDomain):
+        destination.domain(uuid=guest.uuid)
+
+
+@needs(*STEPS)
+def test_a_guest_that_is_not_awaited_does_not_arrive(running: Domain) -> None:
+    with pytest.raises(InvalidState):
+        running.finish_migration(PLAN, b"")
+    with pytest.raises(InvalidState):
+        running.confirm_migration(PLAN, b"")
+    assert running.state().state is DomainState.RUNNING
+
+
+@needs(*STEPS)
+@pytest.mark.parametrize("cookie", [b"", b"nonsense", b"\xff" * 100, b"{" * 100000])
+def test_a_cookie_that_nobody_baked_brings_no_guest(guest: Domain, destination: Connection, cookie: bytes) -> None:
+    offer = guest.begin_migration(PLAN)
+    destination.prepare_migration(offer.config, PLAN, offer.cookie)
+    there = destination.domain(uuid=guest.uuid)
+    try:
+        assert there.finish_migration(PLAN, cookie).domain is None
+    except PolyvisorError as refusal:
+        assert refusal.code != "driver-fault", "raising counts as not arrived, but not in this way"
+    guest.confirm_migration(PLAN, b"", cancelled=True)
+    assert guest.state().state is DomainState.RUNNING
+
+
+@needs(*STEPS)
+def test_a_plan_that_cannot_be_followed_is_refused_at_the_start(running: Domain) -> None:
+    plan = MigrationPlan(options={"levitate": True})
+    with pytest.raises((UnsupportedConfiguration, InvalidArgument)):
+        running.begin_migration(plan)
+    assert running.state().state is DomainState.RUNNING
 
 
 @needs(*STEPS)
