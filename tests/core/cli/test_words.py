@@ -108,6 +108,9 @@ def complete(execute, environment, line):
         ("polyvisor start --domain w", ["web"]),
         ("polyvisor -c fake:///down start ", []),
         ("polyvisor set-lifecycle-action web cr", ["crash"]),
+        ("polyvisor driv", ["drivers", "driver"]),
+        ("polyvisor driver n", ["new"]),
+        ("polyvisor driver new acme --li", ["--licence", "--license"]),
     ],
 )
 def test_the_shell_completes_commands_options_and_domains(execute, environment, line, offered):

@@ -253,6 +253,9 @@ SECTIONS: dict[str, dict[str, dict[str, str]]] = {
         "plugins": {
             "drivers": "list the installed drivers and what they support",
         },
+        "driver": {
+            "driver": "begin a package for a driver of your own",
+        },
         "tools": {
             "completion": "print the script that completes commands in a shell",
             "help": "explain a command",
