@@ -41,5 +41,5 @@ def test_a_guest_that_is_leaving_is_not_changed(web):
 
 @pytest.mark.parametrize("plan", [MigrationPlan(post_copy=True), MigrationPlan(tls=True), MigrationPlan(offline=True)])
 def test_what_simulated_hosts_cannot_do_is_named(web, plan):
-    with pytest.raises(UnsupportedConfiguration, match="post_copy|tls|offline"):
+    with pytest.raises(UnsupportedConfiguration, match=r"post_copy|tls|offline"):
         web.begin_migration(plan)
