@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import click
@@ -21,11 +22,12 @@ class Root(click.Group):
     """The group of all commands; none is imported before it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(MODULES)
+        return [*MODULES, *contributed().points()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in MODULES:
-            return None
+            point = contributed().points().get(cmd_name)
+            return contributed().load(point) if point is not None else None
         import_module(f"polyvisor.cli.{MODULES[cmd_name]}")
         from polyvisor.cli.command import REGISTRY
 
@@ -35,10 +37,10 @@ class Root(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        if name not in MODULES and not ctx.resilient_parsing:
+        if name not in MODULES and not ctx.resilient_parsing and name not in (brought := contributed().points()):
             from difflib import get_close_matches
 
-            near = get_close_matches(name, MODULES, n=1)
+            near = get_close_matches(name, [*MODULES, *brought], n=1)
             suggestion = f"; did you mean {near[0]!r}?" if near else ""
             raise failure.UsageFault(f"unknown command: {name!r}{suggestion}", ctx)
         return super().resolve_command(ctx, args)
@@ -47,6 +49,9 @@ class Root(click.Group):
         for section, modules in SECTIONS.items():
             with formatter.section(section):
                 formatter.write_dl([pair for names in modules.values() for pair in names.items()])
+        if brought := contributed().points():
+            with formatter.section("Brought by plugins"):
+                formatter.write_dl([(name, f"of {point.distribution}") for name, point in brought.items()])
 
     def main(
         self,
@@ -81,6 +86,11 @@ class Root(click.Group):
             return super().invoke(ctx)
         except BrokenPipeError as error:
             raise _Passed(error) from error
+
+
+def contributed() -> ModuleType:
+    """The commands that plugins bring; looked at only when one of them may be meant."""
+    return import_module("polyvisor.cli.contributed")
 
 
 class _Passed(Exception):
