@@ -66,7 +66,7 @@ def list_domains(
 def lookup_domain(
     session: Session, *, name: str | None = None, uuid: UUID | None = None, id: int | None = None
 ) -> DomainRef:
-    """Find one domain by exactly one of name, UUID and id. Any other number of them is an InvalidArgument."""
+    """Find one domain by name, UUID or id; InvalidArgument unless it is exactly one of them."""
     raise NotImplementedError
 
 
