@@ -42,7 +42,7 @@ BEYOND = {
     "polyvisor_schemas": set(),
     "polyvisor_bhyve": {"polyvisor"},
     "polyvisor_esx": {"polyvisor"},
-    "polyvisor_lxc": {"polyvisor"},
+    "polyvisor_lxc": {"polyvisor", "click"},  # Click comes with polyvisor: commands of plugins are made with it
     "polyvisor_network": {"polyvisor"},
     "polyvisor_qemu": {"polyvisor"},
     "polyvisor_storage": {"polyvisor"},

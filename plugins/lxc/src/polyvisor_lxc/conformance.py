@@ -60,7 +60,9 @@ GUEST = """
 
 
 def make_root(directory: Path) -> Path:
-    """A root with a static busybox, its applets and the container's init. Raises UnsupportedConfiguration without one."""
+    """A root with a static busybox, its applets and the container's init.
+
+    Raises UnsupportedConfiguration on a host without busybox."""
     busybox = shutil.which("busybox")
     if busybox is None:
         raise UnsupportedConfiguration(

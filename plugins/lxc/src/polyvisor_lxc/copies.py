@@ -12,7 +12,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 from polyvisor.errors import HostError, InvalidState
-from polyvisor.state.disk import make_private_directory, reported
+from polyvisor.state.disk import reported
 from polyvisor_lxc import tools
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def copy(source: str, target: str, job: JobControl | None = None) -> None:
     """Copy a directory or file to ``target``, which must not exist; nothing of it is left when it fails."""
     if os.path.lexists(target):
         raise HostError(f"{target} is in the way of a copy", driver="lxc")
-    make_private_directory(os.path.dirname(target))
+    os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
     words = [tools.find("cp"), "--archive", "--reflink=auto", "--sparse=auto", "--", source, target]
     process = subprocess.Popen(
         words,

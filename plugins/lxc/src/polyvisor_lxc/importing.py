@@ -11,6 +11,7 @@ import os.path
 import re
 import shlex
 from collections.abc import Callable
+from typing import Literal
 
 from polyvisor.documents import Element
 from polyvisor.errors import InvalidArgument, UnsupportedConfiguration
@@ -20,7 +21,7 @@ from polyvisor.model.domain.devices.chardev import CharacterType, Console, Conso
 from polyvisor.model.domain.events import CrashAction, LifecycleAction
 from polyvisor.model.domain.features import LinuxCapabilities, Switch
 from polyvisor.model.domain.memory import Kibibytes, Memory
-from polyvisor.model.domain.os import InitVariable
+from polyvisor.model.domain.os import Architecture, InitVariable
 from polyvisor.model.domain.security import IdMap, IdRange, SecurityLabel, StaticLabel
 from polyvisor.model.domain.tuning import BlockIoDevice, BlockIoTune, CpuTune, MemTune, NumaMemory, NumaTune, Vcpu
 from polyvisor.units import parse_size
@@ -34,7 +35,7 @@ log = logging.getLogger(__name__)
 DEFAULT_MEMORY = 64 * 1024 * 1024
 """Bytes of a container whose configuration limits none; a document has to name some, and nothing enforces these."""
 
-ARCHITECTURES = {
+ARCHITECTURES: dict[str, Architecture] = {
     "x86": "i686",
     "i386": "i686",
     "i486": "i686",
@@ -119,7 +120,7 @@ def from_configuration(text: str) -> Domain:
             hostdevs=[*networking.hostdevs, *importing_mounts.devices(settings)],
         ),
         seclabels=_labels(settings),
-        extensions=_namespaces(settings, networking.shared),
+        extensions=_namespaces(settings),
     )
     for tune in (_memory, _processors, _block):
         tune(settings, domain)
@@ -182,7 +183,7 @@ def _system(settings: Configuration) -> OperatingSystem:
     )
 
 
-def _architecture(settings: Configuration) -> str | None:
+def _architecture(settings: Configuration) -> Architecture | None:
     setting = _last(settings, "lxc.arch")
     if setting is None:
         return None
@@ -222,6 +223,7 @@ def _capabilities(settings: Configuration) -> LinuxCapabilities:
     known = {field.attr for field in LinuxCapabilities.fields()} - {"policy"}
     kept, dropped = _listed(settings, "lxc.cap.keep"), _listed(settings, "lxc.cap.drop")
     default, unsayable = set(DROPPED), set(DROPPED) - known
+    policy: Literal["default", "allow", "deny"]
     if kept is not None:
         policy, said = "deny", dict.fromkeys(kept, True)
     elif dropped and unsayable <= dropped.keys():
@@ -264,7 +266,7 @@ def _labels(settings: Configuration) -> list[SecurityLabel]:
     return labels
 
 
-def _namespaces(settings: Configuration, network: tuple[str, str] | None) -> list[Element]:
+def _namespaces(settings: Configuration) -> list[Element]:
     net = settings.get("lxc.namespace.share.net")
     ipc, uts = (settings.get("lxc.namespace.share." + name) for name in ("ipc", "uts"))
     kept = {name for each in settings.every("lxc.namespace.keep") for name in each.value.split()}
@@ -272,25 +274,30 @@ def _namespaces(settings: Configuration, network: tuple[str, str] | None) -> lis
         raise UnsupportedConfiguration(
             f"lxc.namespace.keep = {' '.join(sorted(unsaid))}: a document cannot say that these are the host's own",
         )
-    if not (net or ipc or uts or network):
+    if not (net or ipc or uts):
         return []
     shared = Namespaces()
-    if net or network:
-        kind, value = network or _whose(net or "")
+    if net:
+        kind, value = _whose(net)
         shared.sharenet = ShareNetwork(type=kind, value=value)
     if ipc:
-        shared.shareipc = ShareIpc(**dict(zip(("type", "value"), _whose(ipc), strict=True)))
+        shared.shareipc = ShareIpc(type=_kind(ipc), value=_whose(ipc)[1])
     if uts:
-        shared.shareuts = ShareHostname(**dict(zip(("type", "value"), _whose(uts), strict=True)))
+        shared.shareuts = ShareHostname(type=_kind(uts), value=_whose(uts)[1])
     return [shared]
 
 
-def _whose(value: str) -> tuple[str, str]:
+def _kind(value: str) -> Literal["pid", "name"]:
+    """How a namespace that no directory holds is named."""
+    return "pid" if value.isdigit() else "name"
+
+
+def _whose(value: str) -> tuple[Literal["netns", "pid", "name"], str]:
     """What a shared namespace is named by: a process or a container (with or without its directory)."""
     directory, name = os.path.split(value.rstrip("/"))
     if directory in NETWORK_NAMESPACES:
         return "netns", name
-    return ("pid" if value.isdigit() else "name"), name
+    return _kind(value), name
 
 
 # -- resources -------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from ipaddress import ip_interface
+from typing import Literal
 
 from polyvisor.errors import InvalidArgument, UnsupportedConfiguration
 from polyvisor.model.domain.devices.hostdev import Hostdev, NetCapability
@@ -28,22 +29,31 @@ from polyvisor_lxc.configfile import Configuration, Network
 
 log = logging.getLogger(__name__)
 
-MACVLAN_MODES = {"private": "private", "vepa": "vepa", "bridge": "bridge", "passthru": "passthrough"}
+DirectMode = Literal["vepa", "bridge", "private", "passthrough"]
+
+MACVLAN_MODES: dict[str, DirectMode] = {
+    "private": "private",
+    "vepa": "vepa",
+    "bridge": "bridge",
+    "passthru": "passthrough",
+}
 """Mode of a macvlan interface -> mode of a direct attachment."""
 
 IPVLAN_MODELS = {"l2": "ipvlan-l2", "l3": "ipvlan", "l3s": "ipvlan-l3s"}
 """Mode of an ipvlan interface -> model of the interface, whose attachment's mode is the isolation."""
 
-_EVERYWHERE = {"ipv4": "0.0.0.0", "ipv6": "::"}
+ISOLATION: dict[str, DirectMode] = {"bridge": "bridge", "private": "private", "vepa": "vepa"}
+"""Isolation of an ipvlan interface -> mode of a direct attachment."""
+
+_EVERYWHERE: dict[Literal["ipv4", "ipv6"], str] = {"ipv4": "0.0.0.0", "ipv6": "::"}
 
 
 @dataclass(slots=True)
 class Networking:
     """What the sections come to. ``private`` is whether the container's network is its own and has nothing but
-    loopback; ``shared`` whose network it has, if it is another's."""
+    loopback."""
 
     private: bool
-    shared: tuple[str, str] | None = None
     interfaces: list[Interface] = field(default_factory=list)
     hostdevs: list[Hostdev] = field(default_factory=list)
 
@@ -118,14 +128,14 @@ def _interface(section: Network, kind: str) -> Interface:
     tagged = [VlanTag(id=_whole(section, "vlan", each)) for each in section.every("veth.vlan.tagged.id")]
     untagged = section.get("veth.vlan.id")
     if untagged and untagged != "none":
-        native = "untagged" if tagged else None
+        native: Literal["untagged"] | None = "untagged" if tagged else None
         tagged.insert(0, VlanTag(id=_whole(section, "vlan", untagged), native_mode=native))
     if tagged:
         interface.vlan = Vlan(tags=tagged)
     return interface
 
 
-def _direct(section: Network, kind: str) -> tuple[str, str | None]:
+def _direct(section: Network, kind: str) -> tuple[DirectMode, str | None]:
     """The mode and, for ipvlan, the model."""
     if kind == "macvlan":
         mode = section.get("macvlan.mode") or "private"
@@ -135,9 +145,9 @@ def _direct(section: Network, kind: str) -> tuple[str, str | None]:
             )
         return MACVLAN_MODES[mode], None
     mode, isolation = section.get("ipvlan.mode") or "l3", section.get("ipvlan.isolation") or "bridge"
-    if mode not in IPVLAN_MODELS or isolation not in ("bridge", "private", "vepa"):
+    if mode not in IPVLAN_MODELS or isolation not in ISOLATION:
         raise InvalidArgument(f"network section {section.number}: no ipvlan is of mode {mode}, isolation {isolation}")
-    return isolation, IPVLAN_MODELS[mode]
+    return ISOLATION[isolation], IPVLAN_MODELS[mode]
 
 
 def _naming(section: Network, interface: Interface) -> None:
