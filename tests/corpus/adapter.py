@@ -12,7 +12,14 @@ from typing import Any
 from polyvisor import model
 from polyvisor.documents import diagnose as faults_of
 from polyvisor.documents.owners import Owners
-from polyvisor.errors import AlreadyExists, InvalidArgument, InvalidDocument, InvalidURI, NotFound
+from polyvisor.errors import (
+    AlreadyExists,
+    InvalidArgument,
+    InvalidDocument,
+    InvalidURI,
+    NotFound,
+    UnsupportedConfiguration,
+)
 from polyvisor.host import Host
 from polyvisor.host.cpuinfo import parse_cpuinfo
 from polyvisor.host.cputimes import parse_cpu_times
@@ -22,6 +29,7 @@ from polyvisor.host.records import CpuTimes
 from polyvisor.host.sysinfo import parse_dmidecode, parse_processors
 from polyvisor.model import addressing, backup, checkpoint, snapshot, storagevol
 from polyvisor.model.capabilities import Capabilities
+from polyvisor.model.domain import Devices
 from polyvisor.model.domain.completion import check, complete
 from polyvisor.model.network.consistency import range_contradictions
 from polyvisor.model.network.ip import DhcpRange
@@ -29,6 +37,11 @@ from polyvisor.model.network.update import update
 from polyvisor.model.storagepool import PoolType
 from polyvisor.model.storagepoolcaps import capabilities as pool_capabilities
 from polyvisor.uri import parse_uri
+from polyvisor_esx import datastores, times, vmxfile
+from polyvisor_esx.layout import lay_out
+from polyvisor_esx.vmx_reading import from_vmx
+from polyvisor_esx.vmx_writing import to_vmx
+from polyvisor_lxc.importing import from_configuration
 
 OWNERS = Owners()
 """What the installed packages bring to documents."""
@@ -57,6 +70,62 @@ def genericxml2xml(case: Any) -> dict[str, str]:
 
 def lxcxml2xml(case: Any) -> dict[str, str]:
     return genericxml2xml(case)
+
+
+def lxcconf2xml(case: Any) -> dict[str, str]:
+    try:
+        domain = from_configuration(case.read())
+    except (InvalidArgument, UnsupportedConfiguration) as error:
+        return {"rejected": "parse", "why": str(error)}
+    domain.uuid = case.params["uuid"]
+    domain.devices = (domain.devices or Devices()).replace(emulator=case.environment["lxc"]["emulator"])
+    return {"xml": model.format(complete(domain, new=False), live=False)}
+
+
+def vmx2xml(case: Any) -> dict[str, str]:
+    try:
+        domain = from_vmx(case.bytes(), find=_file_on_a_host, datacenter_path=case.params["datacenterPath"])
+    except (InvalidArgument, UnsupportedConfiguration) as error:
+        return {"rejected": "parse", "why": str(error)}
+    return {"xml": model.format(domain, secure=True)}
+
+
+def _file_on_a_host(name: str, may_be_missing: bool) -> str | None:
+    """The host of the cases: the guest lies in ``[datastore] directory``, files called ``missing`` are not there."""
+    found = datastores.from_mounted(name)
+    if found is None:
+        return name if name.startswith("/") else str(datastores.DatastorePath("datastore", f"directory/{name}"))
+    if "missing" not in (found.datastore, found.path.partition("/")[0]):
+        return str(found)
+    if may_be_missing:
+        return None
+    raise InvalidArgument(f"{name} is missing")
+
+
+def xml2vmx(case: Any) -> dict[str, str]:
+    try:
+        domain = complete(lay_out(model.parse("domain", case.bytes(), contributions=OWNERS)), new=False)
+        return {"vmx": to_vmx(domain, hardware=case.params["virtualHW_version"])}
+    except (InvalidDocument, UnsupportedConfiguration) as error:
+        return {"rejected": "build", "why": str(error)}
+
+
+def esxutils(case: Any) -> dict[str, Any]:
+    match case.params["op"]:
+        case "cp1252_to_utf8":
+            return {"result": vmxfile.decoded(case.params["input_bytes_latin1"].encode("latin-1"), "cp1252", "it")}
+        case "datetime_to_unix":
+            text, expected = case.params["args"]
+            return {"result": times.seconds(text) == expected}
+        case "escape_datastore_item":
+            name, expected = case.params["args"]
+            return {"result": datastores.escape_item(name) == expected}
+    text, code, *expected = case.params["args"]
+    try:
+        found = datastores.parse_path(text)
+    except InvalidArgument:
+        return {"result": code != 0}
+    return {"result": code == 0 and [found.datastore, found.directory, found.path] == expected}
 
 
 def networkxml2xml(case: Any) -> dict[str, str]:
