@@ -1,6 +1,6 @@
 """What the site has beside the pages in docs/: a hook of MkDocs (see mkdocs.yml), run by ``make docs``.
 
-- Pages that stand elsewhere in the workspace (``ELSEWHERE``), and one for each plugin, from its README.
+- Pages that stand elsewhere in the workspace (``ELSEWHERE``), READMEs of plugins and of examples among them.
 - The table of what each driver can do, drawn from the drivers that are installed where the site is built.
 - The list of reference pages, so that a new kind of document needs no line in mkdocs.yml.
 
@@ -36,10 +36,11 @@ ELSEWHERE = {
     "contributing.md": "CONTRIBUTING.md",
     "security.md": "SECURITY.md",
 }
-"""Pages of the site that are other files of the workspace; and each plugin's README is one."""
+"""Pages of the site that are other files of the workspace; the READMEs of plugins and examples are some."""
 ELSEWHERE |= {
-    f"drivers/{readme.parent.name}.md": readme.relative_to(ROOT).as_posix()
-    for readme in sorted(ROOT.glob("plugins/*/README.md"))
+    f"{section}/{readme.parent.name}.md": readme.relative_to(ROOT).as_posix()
+    for section, folder in (("drivers", "plugins"), ("examples", "examples"))
+    for readme in sorted(ROOT.glob(f"{folder}/*/README.md"))
 }
 
 ALIASES = {"README.md": "index.md", "docs/reference": "reference/index.md", "docs/tutorial": "tutorial/index.md"}

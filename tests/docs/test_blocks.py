@@ -13,6 +13,12 @@ import pytest
 WORKSPACE = Path(__file__).parents[2]
 DOCS = WORKSPACE / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
+"""Pages of the site; the README of the workspace is run by tests/live/test_readme.py, with its guest."""
+READMES = sorted(
+    readme
+    for pattern in ("plugins/*/", "examples/*/", "benchmarks/", "core/", "schemas/")
+    for readme in WORKSPACE.glob(f"{pattern}README.md")
+)
 BINARIES = {"qemu": "qemu-system-x86_64", "lxc": "lxc-start"}
 
 
@@ -37,13 +43,13 @@ QUICK = [page for page in WRITTEN if not doc_blocks.needs(page)]
 LIVE = [page for page in WRITTEN if doc_blocks.needs(page)]
 
 
-@pytest.mark.parametrize("page", [WORKSPACE / "README.md", *WRITTEN], ids=name)
+@pytest.mark.parametrize("page", [WORKSPACE / "README.md", WORKSPACE / "CONTRIBUTING.md", *READMES, *WRITTEN], ids=name)
 def test_its_blocks_are_what_their_fences_say(page):
     for block in doc_blocks.blocks(page):
         doc_blocks.check(block)
 
 
-@pytest.mark.parametrize("page", QUICK, ids=name)
+@pytest.mark.parametrize("page", [*READMES, *QUICK], ids=name)
 def test_its_blocks_run(page):
     doc_blocks.run_apart(page)
 
