@@ -57,6 +57,8 @@ def factor(unit: str) -> int:
 
 def scaled(number: int | str | Fraction, unit: str) -> Size:
     """``number`` of ``unit`` as bytes, rounded up to a whole byte."""
+    if type(number) is int:
+        return Size(number * factor(unit))
     exact = Fraction(number) * factor(unit)
     return Size(-(-exact.numerator // exact.denominator))
 

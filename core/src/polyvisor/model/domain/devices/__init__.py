@@ -104,10 +104,12 @@ class Devices(Element):
         return next((each for each in self if (name := getattr(each, "alias", None)) and name.name == alias), None)
 
     def __iter__(self) -> Iterator[Element]:
+        state = self.__dict__
         for name in FIELDS.values():
-            held = getattr(self, name)
-            if isinstance(held, list):
-                yield from held
+            held = state[name]
+            if type(held) is list:
+                if held:
+                    yield from held
             elif held is not None:
                 yield held
 
