@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from polyvisor.errors import AlreadyExists, InvalidState, NoSuchDomain
+from polyvisor.errors import AlreadyExists, Busy, InvalidState, NoSuchDomain
 from polyvisor.operations.records import Affect
 from polyvisor.spi import DomainRef, Lifecycle
 from polyvisor.state import Entry, locked, reported
@@ -89,9 +89,22 @@ def refuse_taken(session: QemuSession, name: str, uuid: UUID) -> None:
 
 def _running_as(session: QemuSession, name: str) -> UUID | None:
     for uuid, status in session.store.statuses().items():
-        if status["name"] == name and guests.examine(session.files(uuid), status).alive:
+        if status["name"] != name:
+            continue
+        if guests.examine(session.files(uuid), status).alive or _being_started(session, uuid, status):
             return uuid
     return None
+
+
+def _being_started(session: QemuSession, uuid: UUID, status: dict[str, Any]) -> bool:
+    """Whether somebody is about to start a guest that has no process yet: he holds the guest's lock."""
+    if status["phase"] != guests.STARTING:
+        return False
+    try:
+        with session.store.lock(uuid, timeout=0):
+            return False  # whoever began it is dead
+    except Busy:
+        return True
 
 
 # -- changing ---------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from polyvisor.errors import (
+    AlreadyExists,
     Busy,
     HypervisorError,
     InvalidState,
@@ -75,7 +76,7 @@ def create(session: QemuSession, config: Domain, *, paused: bool, autodestroy: b
     uuid = configuration.identity(config)
     with session.store.lock(uuid):
         if guests.settle(session, uuid).alive:
-            raise InvalidState(f"domain {config.name!r} is already running", driver="qemu")
+            raise AlreadyExists(f"domain {config.name!r} is already running", driver="qemu")
         with configuration.names(session):
             configuration.refuse_taken(session, config.name, uuid)
             firmware.prepare_variables(config, reset=False)

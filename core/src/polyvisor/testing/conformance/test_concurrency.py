@@ -129,11 +129,13 @@ def test_one_of_two_gets_a_name(bench: Bench, connection: Connection) -> None:
 
 @needs("domain.create-transient", "domain.destroy", "domain.list")
 def test_one_of_two_runs_under_a_name(bench: Bench, connection: Connection) -> None:
-    name = bench.fresh_name()
-    texts = [bench.document(name) for _ in range(2)]
-    results = race(*[lambda text=text: connection.create(text) for text in texts])
-    assert codes(results)["done"] == 1, results
-    assert [row.name for row in connection.list_domains()].count(name) == 1
+    for _ in range(ROUNDS):
+        name = bench.fresh_name()
+        texts = [bench.document(name) for _ in range(2)]
+        results = race(*[lambda text=text: connection.create(text) for text in texts])
+        assert codes(results) == {"done": 1, "already-exists": 1}, results
+        assert [row.name for row in connection.list_domains()].count(name) == 1
+        connection.domain(name).destroy()
 
 
 @needs("domain.rename", "domain.list")
