@@ -222,7 +222,7 @@ def isolated(system: System) -> None:
 
 def used(system: System) -> None:
     """The installed packages do what they are for: the tests of debian/tests, completion, manual."""
-    for name in ("drivers", "demo"):
+    for name in ("drivers", "demo", "guests"):
         scratch = system.root / "tmp" / name
         scratch.mkdir()
         script = scratch / "test"
