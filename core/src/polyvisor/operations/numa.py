@@ -53,5 +53,6 @@ def set_numa_parameters(
     """Change the binding; None leaves a part as it is.
 
     A running guest's mode cannot change, and its memory can move only if the mode is strict or restrictive:
-    InvalidState otherwise. Raises InvalidArgument for a cell that the host does not have."""
+    InvalidState otherwise. Raises InvalidArgument for a cell that the host does not have, and for a mode that
+    this hypervisor does not, naming it."""
     raise NotImplementedError

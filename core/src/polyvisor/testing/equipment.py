@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from polyvisor.testing.needs import needs_of, parse_need
 
 if TYPE_CHECKING:
     from polyvisor.objects.domain import Domain
@@ -25,7 +26,8 @@ class Parts:
 
     ``{target}`` becomes one of ``targets``, ``{mac}`` an address, ``{path}`` a file that exists: a raw image of one
     MiB, of zeros, where the hypervisor's host is this one. A hypervisor that keeps images in its own way (a volume,
-    a datastore) writes another ``<source>``, with ``{target}`` in it if every disk has to have its own.
+    a datastore) writes another ``<source>``, with ``{target}`` in it if every disk has to have its own. Without a
+    ``balloon`` the memory of guests moves, if it does, without such a device.
     """
 
     disk: str = (
@@ -42,10 +44,12 @@ class Parts:
 class Kit:
     """Makes devices and the guests that have them. Skips the test that asks for what the hypervisor does not have."""
 
-    def __init__(self, bench: Bench, parts: Parts, scratch: Path) -> None:
+    def __init__(self, bench: Bench, called: Collection[str] = ()) -> None:
+        """``called`` are the operations that the test says it needs."""
         self.bench = bench
-        self.parts = parts
-        self.scratch = scratch
+        self.parts = bench.target.parts
+        self.scratch = bench.scratch
+        self._waiting = sorted(bench.target.stored_only.intersection(called))
         self._descriptors: list[int] = []
 
     # -- devices -------------------------------------------------------------------------------------------
@@ -126,6 +130,8 @@ class Kit:
         for kind in wanted:
             if kind in EXTRAS:
                 extra += EXTRAS[kind]
+            elif kind == "balloon" and not self.parts.balloon:
+                continue  # memory moves without one
             elif kind not in SINGLE or SINGLE[kind] not in self.bench.document():
                 devices += getattr(self, kind)()
         return self.bench.define(name, extra=extra, devices=devices)
@@ -133,7 +139,14 @@ class Kit:
     def running(self, *wanted: str, extra: str = "", devices: str = "", paused: bool = False) -> Domain:
         """The same, started."""
         domain = self.guest(*wanted, extra=extra, devices=devices)
-        return self.bench.start(domain, **({"paused": True} if paused else {}))
+        return self.start(domain, **({"paused": True} if paused else {}))
+
+    def start(self, domain: Domain, **options: bool) -> Domain:
+        """Start a guest for a test of what can be done to it while it runs.
+
+        Skips the test when one of the operations that it needs changes nothing of a running guest here."""
+        self.bench.require(not self._waiting, f"{', '.join(self._waiting)} waits for the next start here")
+        return self.bench.start(domain, **options)
 
     def transient(self, *wanted: str) -> Domain:
         """The same, running, without a stored configuration."""
@@ -167,8 +180,9 @@ def interfaces(domain: Domain, *, stored: bool = False) -> dict[str, Any]:
 
 
 @pytest.fixture
-def kit(bench: Bench) -> Iterator[Kit]:
+def kit(request: pytest.FixtureRequest, bench: Bench) -> Iterator[Kit]:
     """Devices to plug in, and guests that have them."""
-    found = Kit(bench, bench.target.parts, bench.scratch)
+    needs = [need for text in needs_of(request.node) for need in parse_need(text)]
+    found = Kit(bench, {need.operation.name for need in needs})
     yield found
     found.close()

@@ -34,6 +34,7 @@ class Tunable:
     :param parts: what the guest has to have for it.
     :param offered: whether this hypervisor has it: those that have the operation need not have every name.
     :param live: it can change while the guest runs; else that is refused with InvalidState.
+    :param gradual: a running guest gets there by and by; not at all where the target's guest has no ``balloons``.
     """
 
     operation: str
@@ -45,6 +46,7 @@ class Tunable:
     parts: tuple[str, ...] = ()
     live: bool = True
     offered: Callable[[Domain], bool] | None = None
+    gradual: bool = False
 
 
 def _target(config: Any, kit: Kit) -> Any:
@@ -85,6 +87,7 @@ TUNABLES: dict[str, Tunable] = {
         lambda config, kit: config.current_memory_kib,
         32768,
         parts=("memory", "balloon"),
+        gradual=True,
     ),
     "maximum memory": Tunable(
         "set_max_memory",

@@ -34,6 +34,12 @@ def aliases(domain: Domain) -> list[str]:
     return [alias.name for alias in found if alias is not None]
 
 
+@pytest.fixture
+def running(kit: Kit) -> Domain:
+    """A guest whose devices come and go while it runs."""
+    return kit.running()
+
+
 # -- plugging in ----------------------------------------------------------------------------------------------
 
 
@@ -93,7 +99,7 @@ def test_an_address_of_a_card_is_taken_once(kit: Kit) -> None:
 def test_a_name_is_taken_once(kit: Kit, defined: Domain) -> None:
     more = "<alias name='ua-conformance'/>"
     defined.attach_device(kit.interface(0, more))
-    with pytest.raises(AlreadyExists, match="ua-conformance"):
+    with pytest.raises(AlreadyExists):
         defined.attach_device(kit.interface(1, more))
     assert kit.mac(1) not in interfaces(defined)
 
@@ -184,7 +190,7 @@ def test_taking_out_what_was_plugged_in_leaves_the_document_as_it_was(kit: Kit, 
 @pytest.mark.parametrize("active", [False, True])
 def test_what_is_not_there_cannot_go(kit: Kit, defined: Domain, active: bool) -> None:
     if active:
-        kit.bench.start(defined)
+        kit.start(defined)
     before = defined.xml()
     for text in (kit.disk(), kit.interface()):
         with pytest.raises(NoSuchDevice):
@@ -378,7 +384,7 @@ def test_certificates_are_read_again_by_running_servers_only(kit: Kit) -> None:
     guest = kit.guest("graphics")
     with pytest.raises(InvalidState):
         guest.reload_graphics()
-    kit.bench.start(guest)
+    kit.start(guest)
     guest.reload_graphics()
     kind = document(guest).devices.graphics[0].type
     guest.reload_graphics(type=kind)

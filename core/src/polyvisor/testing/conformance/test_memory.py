@@ -103,6 +103,7 @@ def test_a_balloon_that_moves_is_told(kit: Kit, bench: Bench, events: Heard) -> 
 
 @needs("mem.balloon")
 def test_without_a_balloon_no_memory_moves(bench: Bench) -> None:
+    bench.require(bench.target.parts.balloon, "memory moves without a balloon here")
     guest = bench.define(devices="<memballoon model='none'/>", extra=SIZES)
     bench.start(guest)
     before = guest.info().memory_kib

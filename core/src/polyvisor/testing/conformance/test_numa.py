@@ -10,7 +10,7 @@ from polyvisor.errors import InvalidArgument, InvalidState
 from polyvisor.operations.numa import NumaMode
 from polyvisor.operations.records import Affect
 from polyvisor.testing.bench import Bench
-from polyvisor.testing.equipment import document
+from polyvisor.testing.equipment import Kit
 from polyvisor.testing.needs import needs
 
 if TYPE_CHECKING:
@@ -34,9 +34,14 @@ def test_a_binding_is_the_documents(bench: Bench) -> None:
 
 @needs("numa.params", "numa.params.set")
 @pytest.mark.parametrize("mode", list(NumaMode))
-def test_a_mode_is_stored(bench: Bench, mode: NumaMode) -> None:
+def test_a_mode_is_stored_or_refused_by_name(bench: Bench, mode: NumaMode) -> None:
     guest = bench.define(extra="<numatune><memory mode='strict' nodeset='0'/></numatune>")
-    guest.set_numa_parameters(mode=mode)
+    try:
+        guest.set_numa_parameters(mode=mode)
+    except InvalidArgument as refusal:
+        assert mode is not NumaMode.STRICT
+        assert mode.value in refusal.message
+        mode = NumaMode.STRICT
     found = guest.numa_parameters()
     assert (found.mode, sorted(found.nodeset)) == (mode, [0]), "the cells were not named, so they stay"
 
@@ -58,19 +63,21 @@ def test_a_cell_that_the_host_does_not_have_changes_nothing(defined: Domain, nod
 
 
 @needs("numa.params", "numa.params.set")
-def test_the_mode_of_a_running_guest_stays(bench: Bench) -> None:
-    guest = bench.start(bench.define(extra="<numatune><memory mode='strict' nodeset='0'/></numatune>"))
-    with pytest.raises(InvalidState):
-        guest.set_numa_parameters(mode=NumaMode.INTERLEAVE)
-    assert guest.numa_parameters().mode is NumaMode.STRICT
-    guest.set_numa_parameters(mode=NumaMode.INTERLEAVE, affect=Affect.CONFIG)
-    assert document(guest, stored=True).numatune.memory.mode == "interleave"
+def test_the_mode_of_a_running_guest_stays(kit: Kit) -> None:
+    guest = kit.running(extra="<numatune><memory mode='strict' nodeset='0'/></numatune>")
+    for mode in (NumaMode.INTERLEAVE, NumaMode.PREFERRED):
+        with pytest.raises((InvalidState, InvalidArgument)):
+            guest.set_numa_parameters(mode=mode)
+        with pytest.raises((InvalidState, InvalidArgument)):
+            guest.set_numa_parameters(mode=mode, affect=Affect.BOTH)
+    for affect in (Affect.LIVE, Affect.CONFIG):
+        assert guest.numa_parameters(affect=affect).mode is NumaMode.STRICT
 
 
 @needs("numa.params", "numa.params.set")
 @pytest.mark.parametrize("mode", ["preferred", "interleave"])
-def test_memory_that_is_not_bound_strictly_does_not_move(bench: Bench, mode: str) -> None:
-    guest = bench.start(bench.define(extra=f"<numatune><memory mode='{mode}' nodeset='0'/></numatune>"))
+def test_memory_that_is_not_bound_strictly_does_not_move(kit: Kit, mode: str) -> None:
+    guest = kit.running(extra=f"<numatune><memory mode='{mode}' nodeset='0'/></numatune>")
     with pytest.raises(InvalidState):
         guest.set_numa_parameters(nodeset={0})
     assert guest.numa_parameters().mode == mode

@@ -177,11 +177,9 @@ def test_a_pin_takes_the_place_of_the_last(kit: Kit, connection: Connection, def
 @needs("vcpu.pin", "vcpu.pin.set")
 @pytest.mark.parametrize(("vcpu", "cpus"), [(0, {NO_CPU}), (0, {0, NO_CPU}), (0, set()), (9, {0}), (-1, {0})])
 @pytest.mark.parametrize("active", [False, True])
-def test_pins_that_cannot_be_change_nothing(
-    bench: Bench, defined: Domain, vcpu: int, cpus: set[int], active: bool
-) -> None:
+def test_pins_that_cannot_be_change_nothing(kit: Kit, defined: Domain, vcpu: int, cpus: set[int], active: bool) -> None:
     if active:
-        bench.start(defined)
+        kit.start(defined)
     before = defined.vcpu_pins()
     with pytest.raises(InvalidArgument):
         defined.pin_vcpu(vcpu, cpus)
@@ -219,9 +217,9 @@ def test_iothreads_are_the_documents(bench: Bench, defined: Domain) -> None:
 
 @needs("iothread.info-pin", "iothread.hotplug", "iothread.hotplug.remove")
 @pytest.mark.parametrize("active", [False, True])
-def test_iothreads_come_and_go(bench: Bench, defined: Domain, active: bool) -> None:
+def test_iothreads_come_and_go(kit: Kit, defined: Domain, active: bool) -> None:
     if active:
-        bench.start(defined)
+        kit.start(defined)
     defined.add_iothread(5)
     defined.add_iothread(2)
     assert [thread.number for thread in defined.iothreads()] == [2, 5]
@@ -332,10 +330,9 @@ def test_a_scheduler_has_a_name_and_known_tunables(defined: Domain) -> None:
 
 @needs("vcpu.scheduler", "vcpu.scheduler.set")
 @pytest.mark.parametrize("active", [False, True])
-def test_each_tunable_of_a_scheduler_changes_alone(bench: Bench, defined: Domain, active: bool) -> None:
-    bench.require(not active or "set_scheduler_parameters" not in bench.target.stored_only, "it waits for the start")
+def test_each_tunable_of_a_scheduler_changes_alone(kit: Kit, defined: Domain, active: bool) -> None:
     if active:
-        bench.start(defined)
+        kit.start(defined)
     for name in CHANGES.keys() & defined.scheduler().parameters.values.keys():
         before = defined.scheduler().parameters.values
         defined.set_scheduler_parameters({name: CHANGES[name]})
