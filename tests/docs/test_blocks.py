@@ -19,7 +19,7 @@ READMES = sorted(
     for pattern in ("plugins/*/", "examples/*/", "benchmarks/", "core/", "schemas/")
     for readme in WORKSPACE.glob(f"{pattern}README.md")
 )
-BINARIES = {"qemu": "qemu-system-x86_64", "lxc": "lxc-start"}
+PROGRAMS = {"qemu": ("qemu-system-x86_64", "qemu-img"), "lxc": ("lxc-start", "busybox")}
 
 
 def load() -> ModuleType:
@@ -57,9 +57,9 @@ def test_its_blocks_run(page):
 @pytest.mark.live
 @pytest.mark.parametrize("page", LIVE, ids=name)
 def test_its_blocks_run_on_the_hypervisor(page):
-    for hypervisor in doc_blocks.needs(page):
-        if shutil.which(BINARIES[hypervisor]) is None:
-            pytest.skip(f"{BINARIES[hypervisor]} is not installed")
+    for program in (program for hypervisor in doc_blocks.needs(page) for program in PROGRAMS[hypervisor]):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
     doc_blocks.run_apart(page)
 
 
