@@ -207,6 +207,12 @@ def _class(key: str, cls: type) -> Iterator[tuple[str, str]]:
     elif issubclass(cls, Element) and cls is not Element:
         yield key, "element" + (f" <{cls.tag}>" if hasattr(cls, "tag") else "")
         yield from ((f"{key}.{name}", said) for name, said in _fields(cls))
+    elif issubclass(cls, tuple) and (names := getattr(cls, "_fields", ())):
+        yield key, "record"
+        for name in names:
+            default = f" = {_literal(cls._field_defaults[name])}" if name in cls._field_defaults else ""  # type: ignore[attr-defined]
+            yield f"{key}.{name}", _annotation(cls.__annotations__[name]) + default
+        yield from _methods(key, cls)
     elif dataclasses.is_dataclass(cls):
         yield key, "record" + (f" ({bases})" if bases else "")
         for each in dataclasses.fields(cls):
@@ -271,6 +277,8 @@ def _parameters(key: str, function: Callable[..., Any]) -> Iterator[tuple[str, s
 def _annotation(annotation: Any) -> str:
     if annotation in (inspect.Signature.empty, None):
         return "None" if annotation is None else "Any"
+    if isinstance(annotation, typing.ForwardRef):
+        return annotation.__forward_arg__
     return annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import io
 import json
@@ -14,9 +15,11 @@ import tokenize
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
+
+from polyvisor import model
 
 WORKSPACE = Path(__file__).parents[2]
 EXAMPLE = WORKSPACE / "examples" / "bubblewrap"
@@ -75,6 +78,32 @@ def test_it_depends_on_polyvisor_alone():
         for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
     }
     assert imported - sys.stdlib_module_names == {"polyvisor", "polyvisor_bubblewrap"}
+
+
+@pytest.fixture
+def documents(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    monkeypatch.syspath_prepend(str(EXAMPLE / "src"))
+    yield importlib.import_module("polyvisor_bubblewrap.documents")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "polyvisor_bubblewrap"]:
+        del sys.modules[name]
+
+
+def test_the_document_of_its_readme_is_what_bubblewrap_is_told(documents, tmp_path):
+    ((_, text),) = (
+        part.split("```")[0].split("\n", 1) for part in (EXAMPLE / "README.md").read_text().split("```xml")[1:]
+    )
+    hooks = documents.DocumentHooks()
+    config = model.complete("domain", model.parse("domain", text, contributions=documents.CONTRIBUTIONS))
+    session = SimpleNamespace(paths=SimpleNamespace(log=tmp_path))
+    hooks.complete_domain(session, config)
+    hooks.check_domain(session, config)
+    words = documents.arguments(config)
+    assert words[-4:] == ["--", "/usr/bin/python3", "-m", "http.server"]
+    root, share = words.index("/"), words.index("/srv/www")
+    assert words[root - 1 : root + 2] == ["--ro-bind", "/", "/"]
+    assert words[share - 1 : share + 2] == ["--ro-bind", "/srv/www", "/mnt"]
+    assert root < share, "what is mounted over the root comes after it"
+    assert config.devices.consoles[0].source.path == str(tmp_path / f"{config.uuid}.log")
 
 
 # -- with bubblewrap ------------------------------------------------------------------------------------------------
