@@ -38,6 +38,8 @@ class Bench:
         self.plugins = plugins
         self.scratch = scratch
         self.opened: list[Connection] = []
+        self.needed: list[str] = []
+        self.noted: Callable[[list[str]], None] = lambda needed: None
         self._names = 0
         self._pattern: str | None = None
 
@@ -77,7 +79,12 @@ class Bench:
         return not self.missing(*wanted)
 
     def need(self, *wanted: str) -> None:
-        """Skip the test unless the driver meets all of these needs."""
+        """Skip the test unless the driver meets all of these needs; the report counts the test among theirs."""
+        self.needed += wanted
+        self.noted(self.needed)
+        self._skip_without(*wanted)
+
+    def _skip_without(self, *wanted: str) -> None:
         if lacking := self.missing(*wanted):
             pytest.skip(f"{UNSUPPORTED}{', '.join(map(str, lacking))}")
 
@@ -128,7 +135,7 @@ class Bench:
         """A guest that is off; arguments are those of :meth:`document`.
 
         Skips the test when the hypervisor cannot have what the test asks for beyond the target's own document."""
-        self.need("domain.define", "domain.undefine")
+        self._skip_without("domain.define", "domain.undefine")
         text = self.document(name, extra=extra, devices=devices, **more)
         try:
             return self.connection.define(text)
@@ -139,14 +146,14 @@ class Bench:
 
     def start(self, domain: Domain, **options: Any) -> Domain:
         """Start a guest; skips the test when the driver cannot."""
-        self.need("domain.start", "domain.destroy")
+        self._skip_without("domain.start", "domain.destroy")
         return domain.start(**options)
 
     def wait_until_up(self, domain: Domain) -> None:
         """Wait until the system inside a guest that was just started is up."""
         if not self.target.banner:
             return
-        self.need("open_console(replay)")
+        self._skip_without("open_console(replay)")
         said = b""
         deadline = time.monotonic() + self.target.boot_seconds
         with domain.open_console(replay=65536) as console:

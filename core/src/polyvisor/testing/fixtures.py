@@ -59,10 +59,9 @@ def bench(
 ) -> Iterator[Bench]:
     """A driver that meets what the test needs, as clean afterwards as before."""
     found = Bench(polyvisor_target, polyvisor_plugins, tmp_path)
-    wanted = list(needs_of(request.node))
     note_driver(request.node, found)
-    note_needs(request.node, wanted)
-    found.need(*wanted)
+    found.noted = lambda needed: note_needs(request.node, needed)
+    found.need(*needs_of(request.node))
     if polyvisor_target.reset:
         polyvisor_target.reset(found.connection)
     before = found.present()

@@ -53,7 +53,7 @@ def note_driver(item: pytest.Item, bench: Bench) -> None:
 
 
 def note_needs(item: pytest.Item, wanted: list[str]) -> None:
-    """Have the report know what a test needs."""
+    """Have the report know what a test needs; what is noted later counts instead."""
     capabilities = [need.operation.capability for text in wanted for need in parse_need(text)]
     item.user_properties.append((_NEEDS, list(dict.fromkeys(capabilities))))
 

@@ -26,6 +26,8 @@ from polyvisor.testing.needs import needs
 if TYPE_CHECKING:
     from polyvisor.objects.domain import Domain
 
+pytestmark = needs("backup.begin", "backup.xml")
+
 
 def push(kit: Kit, name: str = "backup", more: str = "") -> str:
     """A backup of the test's disk into a file."""
@@ -36,7 +38,6 @@ def push(kit: Kit, name: str = "backup", more: str = "") -> str:
 @pytest.fixture
 def guest(kit: Kit, bench: Bench) -> Domain:
     """A running guest with a disk to back up."""
-    bench.need("backup.begin", "backup.xml")
     bench.require(bench.target.local, "backups are written on another host")
     return kit.running("disk")
 
