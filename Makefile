@@ -16,7 +16,7 @@ test: ## the tests that need no hypervisor
 	@.venv/bin/python -m pytest -m 'not live'
 
 live: ## the tests that drive real hypervisors (QEMU; installed by apt when missing)
-	@scripts/setup qemu guest
+	@scripts/setup qemu guest examples
 	@guests/linux/build.py
 	@.venv/bin/python -m pytest -m live
 
