@@ -29,6 +29,12 @@ def judges(name: str) -> tuple[Any, Any]:
     return etree.RelaxNG(etree.fromstring(relaxng(holder))), schema
 
 
+def libxml2_follows(sample: str) -> bool:
+    """Whether the installed libxml2 reads numbers so written: before 2.14 it knows no plus sign before unsigned ones
+    and no more than 24 digits."""
+    return etree.LIBXML_VERSION >= (2, 14) or not ("+" in sample or re.search(r"\d{25}", sample))
+
+
 CORNERS = [
     "", " ", "0", "00", "1", "+1", "-0", "-1", " 7 ", "7\n", "1.5", ".5", "5.", ".", "1e3", "255", "256", "65535",
     "65536", "4294967295", "4294967296", "18446744073709551615", "18446744073709551616", "9" * 40, "0x0", "0x",
@@ -48,7 +54,7 @@ def test_python_and_both_schemas_accept_the_same_texts(name: str) -> None:
         node = etree.Element("holder")
         node.text = sample
         said = STANDARD[name].accepts(sample)
-        assert said == grammar.validate(node), sample
+        assert said == grammar.validate(node) or not libxml2_follows(sample), sample
         assert said == schema.is_valid(node), sample
 
 
@@ -59,7 +65,7 @@ def test_they_agree_on_texts_near_the_edge(name: str, data: st.DataObject) -> No
     sample = data.draw(st.text("0123456789abfxABF:.,-^+ kKiBbytes", max_size=24))
     node = etree.Element("holder")
     node.text = sample
-    assert STANDARD[name].accepts(sample) == judges(name)[0].validate(node)
+    assert STANDARD[name].accepts(sample) == judges(name)[0].validate(node) or not libxml2_follows(sample)
 
 
 @pytest.mark.parametrize("name", STANDARD)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from lxml import etree
 
 from polyvisor import model
 from polyvisor.errors import InvalidDocument
@@ -31,7 +32,10 @@ def spelt(protocol: str) -> str:
     ("written", "canonical"),
     [
         ("<tcp dstportstart='0X1F'/>", "<tcp dstportstart='0x1f'/>"),
-        ("<tcp dstportstart='+22'/>", "<tcp dstportstart='22'/>"),
+        pytest.param(
+            *("<tcp dstportstart='+22'/>", "<tcp dstportstart='22'/>"),
+            marks=pytest.mark.skipif(etree.LIBXML_VERSION < (2, 14), reason="libxml2 2.14 first reads the sign"),
+        ),
         ("<mac srcmacaddr='2:0:0:A:B:c'/>", "<mac srcmacaddr='02:00:00:0a:0b:0c'/>"),
         ("<mac protocolid='0x0800'/>", "<mac protocolid='ipv4'/>"),
         ("<mac protocolid='0x88CC'/>", "<mac protocolid='0x88cc'/>"),
