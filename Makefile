@@ -1,7 +1,7 @@
 # What is typed most, and nothing clever: each target makes the virtual environment first if it has to.
 # scripts/setup says what it installs, and is done at once when there is nothing to do. `make help` reads this file.
 
-.PHONY: help demo test live docs generated deb rpm clean
+.PHONY: help demo test live fuzz docs generated deb rpm clean
 
 help: ## show this
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -30,6 +30,11 @@ deb: ## the Debian packages, into build/deb: built, judged and tried in a clean 
 
 rpm: ## the RPM packages, into build/rpm (needs rpmbuild, hatchling and installer)
 	@python3 packaging/rpm.py
+
+fuzz: ## any bytes as any document, for ten minutes (CPython 3.11 to 3.13)
+	@scripts/setup
+	@.venv/bin/python -m pip install --quiet atheris
+	@.venv/bin/python fuzz/documents.py
 
 generated: ## write again what is generated from declarations: schemas, reference pages, pictures
 	@scripts/setup

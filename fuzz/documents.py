@@ -11,7 +11,7 @@ read, completed, checked and written, and then:
 * so it is in JSON and in YAML.
 
 Anything else (another exception, more than TIMEOUT seconds, more than MEMORY MiB) ends the run with an artifact:
-`python fuzz/documents.py --replay FILE` shows it. What is found becomes a test in tests/core/documents/test_fuzzed.py.
+`python fuzz/documents.py --replay FILE` shows it. What is found becomes a test in tests/core/model/test_fuzzed.py.
 Needs atheris, which has wheels for CPython 3.11 to 3.13.
 """
 

@@ -30,6 +30,10 @@ MODE = dt.Datatype(
 ID = dt.number("user or group id", -1, 2**32 - 1)
 
 
+LARGEST = 2**64 - 1
+"""The largest size, in bytes."""
+
+
 class Bytes(Element):
     """A size; ``unit`` is bytes unless it says otherwise."""
 

@@ -10,7 +10,7 @@ from polyvisor.documents import Element, attribute, child, children, element, fl
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.contradictions import Contradiction, refuse
 from polyvisor.model.domain.devices.storage import EncryptionSecret
-from polyvisor.model.storage import Allocation, Bytes, Capacity, Permissions, clean_path
+from polyvisor.model.storage import LARGEST, Allocation, Bytes, Capacity, Permissions, clean_path
 from polyvisor.model.storagepool import PoolType
 
 VOLUME_NAME = dt.Datatype("volume name", pattern="[^\n/]+", describe="a name without '/'")
@@ -257,6 +257,9 @@ def check(volume: StorageVolume) -> None:
 
 def _contradictions(volume: StorageVolume) -> Iterator[Contradiction]:
     target = volume.target
+    for size in (volume.capacity, volume.allocation, target.cluster_size):
+        if size is not None and size.size > LARGEST:
+            yield Contradiction(size, f"{size.size} is more than {LARGEST} bytes")
     kind = target.format.type if target.format else None
     if target.encryption is not None:
         if len(target.encryption.secrets) > 1:

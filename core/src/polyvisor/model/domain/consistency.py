@@ -16,6 +16,7 @@ from polyvisor.model.domain.devices import Devices
 from polyvisor.model.domain.devices.consistency import alone, io_limits, together
 from polyvisor.model.domain.devices.controller import PciController
 from polyvisor.model.domain.devices.disk import DiskDevice
+from polyvisor.model.domain.memory import Kibibytes
 from polyvisor.model.domain.naming import name_fault
 from polyvisor.model.domain.os import SmbiosInformation
 
@@ -29,11 +30,15 @@ def check_device(device: Element) -> None:
     """Raise InvalidDocument, with a fault for each contradiction within the device itself.
 
     A device to be taken out need not say all that a guest needs to know of it, such as a disk's source."""
-    refuse(device, f"the <{device.tag}>", chain(alone(device), _cpu_sets(device)))
+    refuse(device, f"the <{device.tag}>", chain(alone(device), _values(device)))
 
 
 HIGHEST_NUMBER = 65535
 """The highest number of a CPU or node that is taken for one: sets stay small, whatever a document says."""
+
+
+MOST_KIB = 2**64 - 1
+"""The largest amount of memory that can be written down, in KiB."""
 
 
 def cpu_numbers(cpuset: str) -> set[int]:
@@ -103,8 +108,11 @@ def _cpu_set_fields(spec: Spec) -> tuple[Bound, ...]:
     return tuple(field for field in spec.fields if field.datatype is dt.CPUSET)
 
 
-def _cpu_sets(domain: Element) -> Iterator[Contradiction]:
+def _values(domain: Element) -> Iterator[Contradiction]:
+    """Numbers and sets that no grammar bounds, wherever they stand."""
     for element in domain.walk():
+        if isinstance(element, Kibibytes) and element.kib > MOST_KIB:
+            yield Contradiction(element, f"{element.kib} KiB is more than {MOST_KIB} KiB")
         for field in cpu_set_fields(type(element)):
             written = getattr(element, field.attr)
             if written is None:
@@ -183,7 +191,7 @@ def _cells_of_devices(domain: Domain) -> Iterator[Contradiction]:
 
 
 def _numbers(cpuset: str | None) -> set[int]:
-    """The CPUs of a set; none of a set that :func:`_cpu_sets` reports."""
+    """The CPUs of a set; none of a set that :func:`_values` reports."""
     try:
         return cpu_numbers(cpuset) if cpuset else set()
     except ValueError:
@@ -335,7 +343,7 @@ _RULES: tuple[Callable[[Domain], Iterator[Contradiction]], ...] = (
     _name,
     _memory,
     _processors,
-    _cpu_sets,
+    _values,
     _cells,
     _placement,
     _huge_pages,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from polyvisor.model.contradictions import Contradiction, misplaced, refuse
 from polyvisor.model.storage import Allocation, Capacity, clean_path
 from polyvisor.model.storagepool import (
+    POOL_NAME,
     Available,
     DirectoryPool,
     DiskPool,
@@ -106,6 +107,9 @@ def _target(pool: StoragePool) -> None:
 def _contradictions(pool: StoragePool) -> Iterator[Contradiction]:
     if not pool.name:
         yield Contradiction(pool, "the pool has no name, and its source has none to take over", child="name")
+    elif not POOL_NAME.accepts(pool.name):
+        message = f"the pool has no name, and cannot take over {pool.name!r}: a pool has {POOL_NAME.describe}"
+        yield Contradiction(pool, message, child="name")
     yield from misplaced(pool, pool.extensions)
     if isinstance(pool, LogicalPool) and pool.source is not None and "/" in (pool.source.name or ""):
         yield Contradiction(pool.source, "the name of a volume group has no '/'", child="name")
