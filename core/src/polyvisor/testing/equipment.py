@@ -13,6 +13,7 @@ import pytest
 from polyvisor.testing.needs import needs_of, parse_need
 
 if TYPE_CHECKING:
+    from polyvisor.objects.connection import Connection
     from polyvisor.objects.domain import Domain
     from polyvisor.testing.bench import Bench
 
@@ -27,7 +28,8 @@ class Parts:
     ``{target}`` becomes one of ``targets``, ``{mac}`` an address, ``{path}`` a file that exists: a raw image of one
     MiB, of zeros, where the hypervisor's host is this one. A hypervisor that keeps images in its own way (a volume,
     a datastore) writes another ``<source>``, with ``{target}`` in it if every disk has to have its own. Without a
-    ``balloon`` the memory of guests moves, if it does, without such a device.
+    ``balloon`` the memory of guests moves, if it does, without such a device; without an ``agent`` the system inside
+    is asked, as far as it is, without one.
     """
 
     disk: str = (
@@ -100,9 +102,10 @@ class Kit:
         return self._pattern("graphics")
 
     def agent(self) -> str:
-        """The channel of a guest agent, which answers."""
-        self.bench.require(self.bench.target.agent, "no agent answers in the target's guest")
-        return self._pattern("agent")
+        """The channel of a guest agent, which answers; nothing where the system inside can be asked without one."""
+        if self.parts.agent:
+            self.bench.require(self.bench.target.agent, "no agent answers in the target's guest")
+        return self.parts.agent
 
     def descriptor(self) -> int:
         """An open file descriptor; closed when the test ends."""
@@ -177,6 +180,13 @@ def interfaces(domain: Domain, *, stored: bool = False) -> dict[str, Any]:
     """The network cards in a guest's document, by address in lower case."""
     cards = document(domain, stored=stored).devices.interfaces
     return {str(card.mac.address).lower(): card for card in cards if card.mac is not None}
+
+
+def parsed(connection: Connection, kind: str, text: str) -> Any:
+    """A document that the hypervisor handed out, read; it passes the gate that documents of users pass."""
+    from polyvisor import model
+
+    return model.parse(kind, text, contributions=connection._invoker.documents.contributed)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from polyvisor.errors import (
 from polyvisor.operations.domainjobs import JobOperation
 from polyvisor.operations.records import DomainState
 from polyvisor.testing.bench import Bench
-from polyvisor.testing.equipment import Kit
+from polyvisor.testing.equipment import Kit, parsed
 from polyvisor.testing.held import ShortLivedJob, held
 from polyvisor.testing.needs import needs
 
@@ -59,10 +59,8 @@ def test_without_a_backup_there_is_no_document_of_one(kit: Kit, guest: Domain) -
 
 
 def test_the_document_of_a_backup_at_work_is_complete(kit: Kit, bench: Bench, guest: Domain) -> None:
-    from polyvisor import model
-
     with held(lambda job: guest.begin_backup(push(kit), job=job), bench.target.patience) as work:
-        found = model.parse("domainbackup", guest.backup_config())
+        found = parsed(guest.connection, "domainbackup", guest.backup_config())
         assert found.tag == "domainbackup"
         assert str(kit.scratch / "backup") in guest.backup_config()
         assert work.end(bench.target.patience) is None

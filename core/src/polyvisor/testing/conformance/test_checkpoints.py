@@ -18,7 +18,7 @@ from polyvisor.operations.checkpoints import CheckpointRef
 from polyvisor.operations.records import DomainState
 from polyvisor.operations.snapshots import SnapshotExtent
 from polyvisor.testing.bench import Bench
-from polyvisor.testing.equipment import Kit
+from polyvisor.testing.equipment import Kit, parsed
 from polyvisor.testing.needs import needs
 
 if TYPE_CHECKING:
@@ -32,10 +32,8 @@ def named(name: str, more: str = "") -> str:
 
 
 def recorded(checkpoint: Checkpoint, **options: bool) -> Any:
-    """A checkpoint's document, read; it passes the gate that documents of users pass."""
-    from polyvisor import model
-
-    return model.parse("domaincheckpoint", checkpoint.xml(**options))
+    """A checkpoint's document, read."""
+    return parsed(checkpoint.domain.connection, "domaincheckpoint", checkpoint.xml(**options))
 
 
 def tree(domain: Domain) -> dict[str, str | None]:

@@ -8,6 +8,7 @@ import pytest
 
 from polyvisor.errors import InvalidArgument, PolyvisorError, UnsupportedConfiguration
 from polyvisor.testing.bench import Bench
+from polyvisor.testing.equipment import parsed
 from polyvisor.testing.needs import needs
 
 if TYPE_CHECKING:
@@ -81,11 +82,10 @@ def test_one_limit_of_vcpus(connection: Connection) -> None:
 
 @needs("caps.domain")
 def test_the_document_passes_its_gate(connection: Connection) -> None:
-    from polyvisor import model
     from polyvisor.documents import write
 
     text = write(connection.domain_capabilities())
-    assert model.parse("domaincaps", text).tag == "domainCapabilities"
+    assert parsed(connection, "domaincaps", text).tag == "domainCapabilities"
 
 
 @needs("caps.domain")
@@ -148,13 +148,11 @@ def test_verdicts_are_one_of_three(connection: Connection) -> None:
 
 @needs("cpu.baseline", "caps.host", "cpu.model-names")
 def test_what_one_cpu_has_in_common_with_itself(connection: Connection) -> None:
-    from polyvisor import model
-
     name = arch(connection)
     text = CONTRIVED.format(arch=name, model=connection.cpu_models(name)[0])
     once, twice = connection.baseline_cpu([text]), connection.baseline_cpu([text, text])
     assert once == twice
-    assert model.parse("cpu", once).tag == "cpu"
+    assert parsed(connection, "cpu", once).tag == "cpu"
 
 
 @needs("cpu.baseline", "caps.host", "cpu.model-names")

@@ -184,8 +184,14 @@ def test_the_end_of_a_job_is_told(task: Task, events: Heard) -> None:
 
 
 def test_a_guest_that_is_destroyed_ends_its_job(task: Task) -> None:
+    """Or the job keeps it: then ``destroy`` says so in time, and the work is done."""
     with task.held() as work:
-        task.guest.destroy()
+        try:
+            task.guest.destroy()
+        except Busy:
+            assert task.guest.state().state.active
+            assert work.end(task.bench.target.patience) is None
+            return
         error = work.end(task.bench.target.patience)
     assert isinstance(error, PolyvisorError), "the guest was gone before the work was done"
     assert task.guest.state().state is DomainState.SHUT_OFF
