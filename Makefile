@@ -22,7 +22,7 @@ live: ## the tests that drive real hypervisors (QEMU; installed by apt when miss
 
 docs: ## the site, into build/site; warnings are errors
 	@scripts/setup
-	@.venv/bin/python -m mkdocs build --clean --quiet
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --clean --quiet
 	@echo build/site/index.html
 
 deb: ## the Debian packages, into build/deb: built, judged and tried in a clean system (Debian, root)
