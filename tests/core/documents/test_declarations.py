@@ -7,14 +7,17 @@ from collections.abc import Callable
 import pytest
 from catalogue import Author, Catalogue, Item
 
+from polyvisor import documents
 from polyvisor.documents import (
     Element,
     OneOf,
+    Takes,
     attribute,
     child,
     children,
     element,
     extensions,
+    required,
     text,
     value,
     variant,
@@ -154,3 +157,39 @@ def test_wrong_decorators_and_datatypes_are_refused_at_once(declare: Callable[[]
 def test_extension_points_are_lists() -> None:
     assert Catalogue(name="n").extra == []
     assert extensions().kind == "extensions"
+
+
+def test_a_field_may_take_another_value_and_make_its_element_of_it() -> None:
+    @element("weight")
+    class Weight(Element):
+        grams: int = required(text(dt.UINT))
+
+        @classmethod
+        def of(cls, grams: int) -> Weight:
+            return cls(grams=grams)
+
+    @element("parcel")
+    class Parcel(Element):
+        weight: Takes[Weight | None, int] = child("weight", convert=Weight.of)
+
+    globals()["Weight"] = Weight  # where annotations are looked up
+    parcel = Parcel(weight=5)
+    assert parcel.weight == Weight(grams=5)
+    parcel.weight = 7
+    assert parcel.replace(weight=9).weight == Weight(grams=9)
+    assert documents.write(parcel) == "<parcel>\n  <weight>7</weight>\n</parcel>\n"
+    assert documents.read("<parcel><weight>7</weight></parcel>", Parcel) == parcel
+    parcel.weight = None
+    assert parcel == Parcel()
+
+
+def test_what_is_required_must_be_given() -> None:
+    @element("box")
+    class Box(Element):
+        size: int = required(attribute(dt.UINT))
+        colour: str | None = attribute(dt.NAME, required=True, when={"kind": "painted"})
+        kind: str | None = attribute(dt.NAME)
+
+    with pytest.raises(TypeError, match=r"Box\(\) needs size"):
+        Box(colour="red")
+    assert documents.diagnose("<box colour='red' kind='painted'/>", Box)[0].message == "attribute 'size' is missing"

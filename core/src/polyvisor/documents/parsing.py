@@ -116,6 +116,8 @@ def _syntax_error(error: SyntaxError) -> InvalidDocument:
     reason = re.sub(r", line \d+, column \d+$", "", error.msg or "not XML")
     if "xcessive depth" in reason:
         return _refused(f"elements nest more than {MAX_DEPTH} deep", error.lineno)
+    if "XML_PARSE_HUGE" in reason:
+        return _refused("a text, a name or the value of an attribute is too long", error.lineno or 1)
     column = f" (column {error.offset})" if error.offset else ""
     return _refused(f"not well-formed XML: {reason}{column}", error.lineno or 1)
 
