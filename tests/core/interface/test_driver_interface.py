@@ -70,6 +70,8 @@ def test_the_surface_is_whole(interface, now):
         "polyvisor.operations.session.Session.settings": "attribute",
         "polyvisor.errors.NoSuchDomain": "error (NotFound), code no-such-domain",
         "polyvisor.operations.statistics.StatsGroup.CPU": "'cpu'",
+        "polyvisor.operations.domainjobs.DomainJob": "record",
+        "polyvisor.model.snapshot.restore": "function",
         "polyvisor.model.domain.devices.disk.Disk.serial": "value: str | None =",
     }.items():
         assert now.get(key) == said, key
@@ -218,6 +220,7 @@ def test_recording_refuses_breaks_unless_they_are_meant(interface, monkeypatch, 
         "from polyvisor.operations.statistics import StatsGroup",
         "from polyvisor.model.domain import Domain",
         "from polyvisor import errors, spi",
+        "from polyvisor.model import capabilities",
         "import polyvisor.errors",
         "import json\nfrom os import path",
     ],
