@@ -23,6 +23,9 @@ class Outcomes:
         self.found: dict[str, str] = {}
         self.why: dict[str, str] = {}
 
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.option.tbstyle = "native"  # to quote the source of every frame takes seconds
+
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         if self.wanted is not None:
             items[:] = filter(self.wanted, items)
