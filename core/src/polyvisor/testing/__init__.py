@@ -52,6 +52,8 @@ fixture              what it is
 ``make_guest``       ``make_guest(name=None, *, extra="", devices="") -> Domain``: defines another guest, off
 ``defined``          a guest that is off
 ``running``          a guest that runs; no word about whether the system inside is up (``bench.wait_until_up``)
+``kit``              the :class:`~polyvisor.testing.equipment.Kit`: devices of ``target.parts`` to plug in, and guests that
+                     have them; skips where the hypervisor has none of the kind
 ``scratch``          a ``Path`` to a directory that both the test and the hypervisor can read and write
 ``events``           ``events(count, *kinds) ``, the next events of the connection, listening since before the test
 ==================== ===============================================================================================
