@@ -1,0 +1,181 @@
+"""Calls to the server: pyvmomi's adapter with our certificate checks, our errors, and a login that renews itself.
+
+What may be repeated: a call that the server refused because the session had expired was not begun, whatever it is, and
+is made again after a new login. After a broken connection nobody knows, so only calls that change nothing are made
+again. A task is never started twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import http.client
+import logging
+import re
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pyVmomi import SoapStubAdapter, vim, vmodl
+
+from polyvisor.errors import ConnectFailed, ConnectionClosed, HypervisorError, OperationTimeout, PolyvisorError
+from polyvisor_esx.address import Address
+from polyvisor_esx.faults import translated
+
+log = logging.getLogger(__name__)
+
+READS = re.compile(r"Retrieve|Continue|Query|Find|Fetch|Current|CreateContainerView|Wait|Get|Check|Read|List|DestroyView")
+"""How the names of methods begin that change nothing, or nothing that matters (views)."""
+
+ATTEMPTS = 3
+PAUSE = 0.2
+"""Calls of a read that fails on its way, and seconds before the second; twice as long before the next."""
+
+TIMEOUT = 120.0
+"""Seconds a server may take for one answer, where ``[drivers.esx] timeout`` says nothing else."""
+
+IDLE = 60
+"""Seconds after which an idle connection is not used again: servers close them, and a call would be lost."""
+
+HASHES = {40: hashlib.sha1, 64: hashlib.sha256, 128: hashlib.sha512}
+
+
+class PinnedConnection(http.client.HTTPSConnection):
+    """A connection to a server whose certificate is known by its thumbprint; checked every time it is made."""
+
+    def __init__(self, *args: Any, thumbprint: str, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.thumbprint = thumbprint
+
+    def connect(self) -> None:
+        super().connect()
+        assert isinstance(self.sock, ssl.SSLSocket)
+        certificate = self.sock.getpeercert(binary_form=True) or b""
+        found = HASHES[len(self.thumbprint)](certificate).hexdigest()
+        if not hmac.compare_digest(found, self.thumbprint):
+            self.close()
+            raise ssl.SSLCertVerificationError(f"the certificate's thumbprint is {found}, not the one that is trusted")
+
+
+def tls_context(address: Address) -> ssl.SSLContext:
+    """How the server's certificate is checked: by the system's authorities, ``cacert``, ``thumbprint``, or not."""
+    if address.thumbprint or not address.verify:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE  # a thumbprint is checked by PinnedConnection
+        return context
+    try:
+        return ssl.create_default_context(cafile=address.cacert)
+    except (ssl.SSLError, OSError) as error:
+        raise ConnectFailed(f"{address.cacert} cannot be used as certificates: {error}", driver="esx") from error
+
+
+class Transport(SoapStubAdapter):
+    """Where every call goes through. ``calls`` counts those that were sent."""
+
+    def __init__(self, address: Address, *, version: str, timeout: float = TIMEOUT) -> None:
+        self.address = address
+        self.calls = 0
+        self.login: Callable[[], None] | None = None
+        self._login_lock = threading.Lock()
+        self._logins = 0
+        self._closed = False
+        proxy, proxy_port = address.proxy or (None, 80)
+        super().__init__(
+            host=address.host,
+            port=address.port if address.tls else -address.port,
+            path="/sdk",
+            version=version,
+            httpProxyHost=proxy,
+            httpProxyPort=proxy_port,
+            sslContext=tls_context(address) if address.tls else None,
+            httpConnectionTimeout=timeout,
+            connectionPoolTimeout=IDLE,
+        )
+        if address.tls and address.thumbprint:
+            # pyvmomi would check a thumbprint of its own only until the first connection has passed.
+            self.scheme = PinnedConnection
+            self.schemeArgs["thumbprint"] = address.thumbprint
+
+    def InvokeMethod(self, mo: Any, info: Any, args: Any, outerStub: Any = None) -> Any:
+        """Make a call; raises errors of ours only."""
+        if self._closed:
+            raise ConnectionClosed("the connection is closed", driver="esx")
+        before = self._logins
+        try:
+            return self._sent(mo, info, args, outerStub)
+        except vim.fault.NotAuthenticated as fault:
+            if self.login is None:
+                raise translated(fault, info.wsdlName) from None
+            log.info("the session at %s expired; logging in again", self.address.host)
+        self._renew(before)
+        try:
+            return self._sent(mo, info, args, outerStub)
+        except vmodl.MethodFault as fault:
+            raise translated(fault, info.wsdlName) from None
+
+    def _renew(self, before: int) -> None:
+        """Log in again, once for all threads that noticed."""
+        assert self.login is not None
+        with self._login_lock:
+            if self._logins != before:
+                return
+            login, self.login = self.login, None
+            try:
+                login()
+            finally:
+                self.login = login
+            self._logins += 1
+
+    def _sent(self, mo: Any, info: Any, args: Any, outer: Any) -> Any:
+        """The call with repetitions; NotAuthenticated passes, other faults are errors of ours."""
+        attempts = ATTEMPTS if READS.match(info.wsdlName) else 1
+        for attempt in range(attempts):
+            try:
+                self.calls += 1
+                return super().InvokeMethod(mo, info, args, outer)
+            except vim.fault.NotAuthenticated:
+                raise
+            except vmodl.MethodFault as fault:
+                raise translated(fault, info.wsdlName) from None
+            except ssl.SSLCertVerificationError as error:
+                raise distrusted(self.address, error) from error
+            except (OSError, http.client.HTTPException) as error:
+                if attempt + 1 == attempts or self._closed:
+                    raise unreachable(self.address, error, info.wsdlName, repeatable=attempts > 1) from error
+                log.info("%s at %s failed and is repeated: %s", info.wsdlName, self.address.host, error)
+                time.sleep(PAUSE * 2**attempt)
+        raise AssertionError("unreachable")
+
+    def shut(self) -> None:
+        """Make no call any more; drop the connections."""
+        self._closed = True
+        self.DropConnections()
+
+
+def distrusted(address: Address, error: ssl.SSLError) -> ConnectFailed:
+    """The error for a certificate that nobody vouches for, with the ways to trust it."""
+    reason = getattr(error, "verify_message", None) or str(error)
+    return ConnectFailed(
+        f"the certificate of {address.host} cannot be verified: {reason}",
+        driver="esx",
+        hint="if it is the right server, trust its authority with ?cacert=FILE or this certificate with"
+        " ?thumbprint=SHA256 (openssl x509 -fingerprint -sha256); ?no_verify=1 trusts anybody",
+        details={"host": address.host, "port": address.port},
+    )
+
+
+def unreachable(
+    address: Address, error: Exception, doing: str, *, repeatable: bool = True
+) -> PolyvisorError:
+    """The error for a connection that cannot be made, broke, or brings no answer."""
+    where = f"{address.host}:{address.port}"
+    hint = None if repeatable else "whether it was done is not known: look before you try again"
+    if isinstance(error, TimeoutError | socket.timeout):
+        return OperationTimeout(f"{where} did not answer {doing} in time", driver="esx", hint=hint)
+    if isinstance(error, ConnectionRefusedError | socket.gaierror):
+        return HypervisorError(f"{where} cannot be reached: {error}", driver="esx", hint="is it up, and is the port right?")
+    return HypervisorError(f"the connection to {where} failed during {doing}: {error}", driver="esx", hint=hint)

@@ -1,0 +1,51 @@
+// A vSphere server for tests: an ESX host or a vCenter out of govmomi's simulator, with a certificate, a user and a
+// password of the caller's. Says its URL on standard output and ends when its standard input does.
+package main
+
+import (
+	"crypto/tls"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net/url"
+	"os"
+
+	"github.com/vmware/govmomi/simulator"
+)
+
+func main() {
+	mode := flag.String("mode", "esx", "esx or vpx")
+	guests := flag.Int("guests", 2, "guests of a host, or of a cluster's resource pool")
+	folder := flag.Int("folder", 0, "folders, each with a data centre inside (vpx)")
+	certificate := flag.String("certificate", "", "file with the server's certificate")
+	key := flag.String("key", "", "file with its private key")
+	flag.Parse()
+
+	model := simulator.ESX()
+	if *mode == "vpx" {
+		model = simulator.VPX()
+		model.Folder = *folder
+	}
+	model.Machine = *guests
+	check(model.Create())
+	pair, err := tls.LoadX509KeyPair(*certificate, *key)
+	check(err)
+	model.Service.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	model.Service.Listen = &url.URL{
+		Host: "127.0.0.1:0",
+		User: url.UserPassword(os.Getenv("VCSIM_USER"), os.Getenv("VCSIM_PASSWORD")),
+	}
+	log.SetOutput(io.Discard)
+	server := model.Service.NewServer()
+	fmt.Printf("https://%s/sdk\n", server.URL.Host)
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	server.Close()
+	model.Remove()
+}
+
+func check(err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
+}
