@@ -43,7 +43,7 @@ PAGE = Path("docs/reference/driver-interface.md")
 RECORDED = Path("tests/core/interface/recorded.json")
 RELEASED = Path("tests/core/interface/released.json")
 
-LISTED = ("polyvisor.spi", "polyvisor.state", "polyvisor.host", "polyvisor.documents", "polyvisor.testing")
+LISTED = ("polyvisor.spi", "polyvisor.state", "polyvisor.host", "polyvisor.documents")
 """Packages that say themselves what of them is public, by ``__all__``."""
 
 WHOLE = (
@@ -74,6 +74,8 @@ NAMED = (
     "polyvisor.model.domain.os.Architecture",
     "polyvisor.model.snapshot.align",
     "polyvisor.model.snapshot.restore",
+    "polyvisor.testing.Target",
+    "polyvisor.testing.equipment.Parts",
 )
 """Single names of modules that are ours otherwise: what drivers of several hypervisors were seen to need."""
 
@@ -454,6 +456,8 @@ def page(table: Surface) -> str:
 
 def _module_of(key: str) -> str | None:
     """The module whose section has the name; None for elements of documents, which have pages of their own."""
+    if (single := next((name for name in NAMED if f"{key}.".startswith(f"{name}.")), None)) is not None:
+        return single.rpartition(".")[0]
     if key.startswith("polyvisor.model.") and key.partition("(")[0].count(".") > 2:
         return None
     return max((name for name in (*LISTED, *WHOLE) if key.startswith(f"{name}.")), key=len, default=None)
