@@ -37,7 +37,8 @@ an operation promises, for whatever hypervisor. It says which capabilities it ne
 
 ``needs`` takes capabilities (``domain.suspend``), operations (``suspend``), and operations with options that the
 driver has to take (``start(paused)``, ``undefine(nvram, tpm)``). A test whose needs are not met is no test of that
-driver: it is counted as unsupported. What a *hypervisor* may leave out without any operation telling is a field of
+driver: it is counted as unsupported. (So is one that meets an operation which the driver lacks without having said so; but say
+so: the report counts what a test says.) What a *hypervisor* may leave out without any operation telling is a field of
 Target, and the test asks ``bench.require(target.shared, "...")``. Everything that a fixture needs is required by the
 fixture: ``defined`` needs ``domain.define``; a test names only what it calls itself.
 
@@ -52,8 +53,8 @@ fixture              what it is
 ``make_guest``       ``make_guest(name=None, *, extra="", devices="") -> Domain``: defines another guest, off
 ``defined``          a guest that is off
 ``running``          a guest that runs; no word about whether the system inside is up (``bench.wait_until_up``)
-``kit``              the :class:`~polyvisor.testing.equipment.Kit`: devices of ``target.parts`` to plug in, and guests that
-                     have them; skips where the hypervisor has none of the kind
+``kit``              the :class:`~polyvisor.testing.equipment.Kit`: devices of ``target.parts`` to plug in, and guests
+                     that have them; skips where the hypervisor has none of the kind
 ``scratch``          a ``Path`` to a directory that both the test and the hypervisor can read and write
 ``events``           ``events(count, *kinds) ``, the next events of the connection, listening since before the test
 ==================== ===============================================================================================
