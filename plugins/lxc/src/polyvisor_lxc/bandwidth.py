@@ -6,6 +6,7 @@ beyond the limit (policing). See tc(8), tc-htb(8) and tc-police(8).
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from polyvisor.errors import HypervisorError, InvalidArgument
@@ -16,6 +17,8 @@ from polyvisor_lxc.session import LxcSession
 
 if TYPE_CHECKING:
     from polyvisor.model.domain import Domain
+
+log = logging.getLogger(__name__)
 
 _TIME = 10.0
 _LEAST_BURST = 2
@@ -60,8 +63,9 @@ def set_limits(
             if config is change.live:
                 former = found.bandwidth.copy() if found.bandwidth is not None else None
                 end = host_end(found)
-                change.undo.append(lambda end=end, former=former: apply(end, former))  # type: ignore[misc]
-                apply(end, made)
+                init = change.found.init
+                change.undo.append(lambda end=end, former=former, init=init: apply(end, former, init))  # type: ignore[misc]
+                apply(end, made, init)
             found.bandwidth = made if made.inbound or made.outbound else None
     changes.tell_tuned(session, change, {"interface": name})
 
@@ -97,67 +101,74 @@ def _element(kind: Any, limit: Bandwidth, *names: str) -> Any:
 # -- the kernel's side ------------------------------------------------------------------------------------
 
 
-def apply(device: str, limits: Any) -> None:
-    """Give the host's end ``device`` exactly these limits (a ``<bandwidth>`` element, None for none)."""
+def apply(device: str, limits: Any, init: int | None) -> None:
+    """Give the host's end ``device`` exactly these limits (a ``<bandwidth>`` element, None for none).
+
+    Where the kernel cannot police what comes from the container, it is shaped at the container's own end, found by the
+    pid of its init; the container's root could take that away."""
+    inner = _container_end(device, init) if init is not None else None
     for place in ("root", "ingress"):
         _tc("qdisc", "del", "dev", device, place, missing=True)
+    if inner is not None:
+        _tc("qdisc", "del", "dev", inner, "root", missing=True, init=init)
     inbound, outbound = (limits.inbound, limits.outbound) if limits is not None else (None, None)
     if inbound is not None and inbound.average:
-        rate, ceiling = f"{inbound.average}kibps", f"{inbound.peak or inbound.average}kibps"
-        burst = f"{max(_LEAST_BURST, inbound.burst or inbound.average // 10)}kb"
-        _tc("qdisc", "add", "dev", device, "root", "handle", "1:", "htb", "default", "1")
-        _tc(
-            "class",
-            "add",
-            "dev",
-            device,
-            "parent",
-            "1:",
-            "classid",
-            "1:1",
-            "htb",
-            "rate",
-            rate,
-            "ceil",
-            ceiling,
-            "burst",
-            burst,
-        )
+        _shape(device, inbound, None)
     if outbound is not None and outbound.average:
-        burst = f"{max(_LEAST_BURST, outbound.burst or outbound.average)}kb"
-        _tc("qdisc", "add", "dev", device, "ingress")
-        police = ("police", "rate", f"{outbound.average}kibps", "burst", burst, "mtu", "64kb", "drop", "flowid", ":1")
-        _tc(
-            "filter",
-            "add",
-            "dev",
-            device,
-            "parent",
-            "ffff:",
-            "protocol",
-            "all",
-            "u32",
-            "match",
-            "u32",
-            "0",
-            "0",
-            *police,
-        )
+        try:
+            _police(device, outbound)
+        except HypervisorError:
+            if inner is None:
+                raise
+            log.warning("this kernel cannot police %s: it is shaped at the container's end", device)
+            _tc("qdisc", "del", "dev", device, "ingress", missing=True)
+            _shape(inner, outbound, init)
 
 
-def apply_all(running: Domain) -> None:
+def _shape(device: str, limit: Any, init: int | None) -> None:
+    rate, ceiling = f"{limit.average}kibps", f"{limit.peak or limit.average}kibps"
+    burst = f"{max(_LEAST_BURST, limit.burst or limit.average // 10)}kb"
+    _tc("qdisc", "add", "dev", device, "root", "handle", "1:", "htb", "default", "1", init=init)
+    words = ("parent", "1:", "classid", "1:1", "htb", "rate", rate, "ceil", ceiling, "burst", burst)
+    _tc("class", "add", "dev", device, *words, init=init)
+
+
+def _police(device: str, limit: Any) -> None:
+    burst = f"{max(_LEAST_BURST, limit.burst or limit.average)}kb"
+    _tc("qdisc", "add", "dev", device, "ingress")
+    police = ("police", "rate", f"{limit.average}kibps", "burst", burst, "mtu", "64kb", "drop", "flowid", ":1")
+    _tc("filter", "add", "dev", device, "parent", "ffff:", "protocol", "all", "u32", "match", "u32", "0", "0", *police)
+
+
+def _container_end(device: str, init: int) -> str | None:
+    """The name in the container of the other end of ``device``: the device of the number that it links to."""
+    import json
+
+    try:
+        with open(f"/sys/class/net/{device}/iflink", encoding="ascii") as file:
+            number = int(file.read())
+    except (OSError, ValueError):
+        return None
+    words = [tools.find("nsenter"), f"--net=/proc/{init}/ns/net", "--", tools.find("ip"), "-json", "link", "show"]
+    answer = tools.run(words, timeout=_TIME)
+    rows = json.loads(answer.output or "[]") if not answer.code else []
+    return next((str(row["ifname"]) for row in rows if row.get("ifindex") == number), None)
+
+
+def apply_all(running: Domain, init: int | None) -> None:
     """Limit the interfaces of a container that has just been started."""
     held: Any = running.devices
     for interface in held.interfaces:
         if interface.bandwidth is not None:
-            apply(host_end(interface), interface.bandwidth)
+            apply(host_end(interface), interface.bandwidth, init)
 
 
-def _tc(*words: str, missing: bool = False) -> None:
-    answer = tools.run([tools.find("tc"), *words], timeout=_TIME)
+def _tc(*words: str, missing: bool = False, init: int | None = None) -> None:
+    inside = [tools.find("nsenter"), f"--net=/proc/{init}/ns/net", "--"] if init is not None else []
+    answer = tools.run([*inside, tools.find("tc"), *words], timeout=_TIME)
     if answer.code and not missing:
         raise HypervisorError(
             f"the kernel does not limit the interface {words[3]}: {answer.errors.strip()}",
             driver="lxc",
-            hint="it needs the queueing disciplines sch_htb and sch_ingress",
+            hint="it needs the queueing disciplines sch_htb and sch_ingress, and the action act_police",
         )

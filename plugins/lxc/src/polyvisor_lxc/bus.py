@@ -38,6 +38,7 @@ def publish(session: LxcSession, event: Event) -> None:
     """Append any event about a domain. What it tells of is done: where it cannot be told, that is logged."""
     try:
         _append(session, event)
+        session.flush()
     except PolyvisorError as error:
         log.warning("other processes will not hear that %s is %s: %s", event.domain, event.event or event.kind, error)
 

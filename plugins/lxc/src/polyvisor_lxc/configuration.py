@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from polyvisor.errors import AlreadyExists, InvalidArgument, InvalidState, NoSuchDomain
+from polyvisor.errors import AlreadyExists, Busy, InvalidArgument, InvalidState, NoSuchDomain
 from polyvisor.operations.records import Affect
 from polyvisor.spi import DomainRef, Lifecycle
 from polyvisor.state import Entry, locked
@@ -88,9 +88,22 @@ def refuse_taken(session: LxcSession, name: str, uuid: UUID) -> None:
 
 def _running_as(session: LxcSession, name: str) -> UUID | None:
     for uuid, status in session.store.statuses().items():
-        if status["name"] == name and guests.examine(session.files(uuid), status).alive:
+        if status["name"] == name and (
+            guests.examine(session.files(uuid), status).alive or _being_started(session, uuid, status)
+        ):
             return uuid
     return None
+
+
+def _being_started(session: LxcSession, uuid: UUID, status: dict[str, Any]) -> bool:
+    """Whether somebody is about to start a container of which no process is there yet: then its lock is held."""
+    if status["phase"] != guests.STARTING:
+        return False
+    try:
+        with session.store.lock(uuid, timeout=0):
+            return False
+    except Busy:
+        return True
 
 
 # -- changing ---------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from polyvisor.model.domain import Domain
 
 ASPECTS = ("userns", "seccomp", "nonewprivs", "masks", "sysro")
-"""What ``<confine:confinement>`` can relax, each by an attribute of that name."""
+"""What ``<container:confinement>`` can relax, each by an attribute of that name."""
 
 DROPPED = (
     "audit_control",
@@ -124,7 +124,7 @@ def id_range(number: int, *, passwd_name: str | None = None) -> tuple[int, int]:
         raise UnsupportedConfiguration(
             f"user {user} has no {IDS} ids for containers in /etc/subuid and /etc/subgid",
             driver="lxc",
-            hint=f"write {user}:{_FALLBACK}:{IDS} into both, or <confine:confinement userns='no'/> into the document",
+            hint=f"write {user}:{_FALLBACK}:{IDS} into both, or <container:confinement userns='no'/> into the document",
         )
     first, count = common[0]
     return first + number % (count // IDS) * IDS, IDS

@@ -55,6 +55,7 @@ GUEST = """
     <filesystem type='mount'><source dir='{root}'/><target dir='/'/></filesystem>
     <console type='pty'/>
   </devices>
+  <container:signals xmlns:container='urn:polyvisor:lxc:1' halt='term' reboot='int'/>
 </domain>
 """
 

@@ -157,7 +157,7 @@ def plug(init: int, change: changes.Change, device: Any) -> None:
 
             device.guest = GuestEnd(dev=inner)
             if device.bandwidth is not None:
-                bandwidth.apply(bandwidth.host_end(device), device.bandwidth)
+                bandwidth.apply(bandwidth.host_end(device), device.bandwidth, init)
         case "filesystem":
             mounting.attach(init, device, shifted=preparation.shifted(running))
         case "hostdev" if device.type == "net":
@@ -191,8 +191,8 @@ def _change(change: changes.Change, init: int, old: Any, new: Any) -> None:
         return
     if old.bandwidth != new.bandwidth:
         end = bandwidth.host_end(old)
-        change.undo.append(lambda: bandwidth.apply(end, old.bandwidth))
-        bandwidth.apply(end, new.bandwidth)
+        change.undo.append(lambda: bandwidth.apply(end, old.bandwidth, init))
+        bandwidth.apply(end, new.bandwidth, init)
     before, after = (one.link is None or one.link.state == "up" for one in (old, new))
     if before != after:
         change.undo.append(lambda: links.set_link(init, old, up=before))

@@ -11,6 +11,7 @@ from polyvisor_lxc.session import LxcSession
 if TYPE_CHECKING:
     from polyvisor.documents import Element
     from polyvisor.model.snapshot import DomainSnapshot
+    from polyvisor.operations.domainjobs import DomainJob
     from polyvisor.operations.guest import (
         AddressSource,
         GuestFilesystem,
@@ -140,6 +141,18 @@ class InsideOperations:
 
         job.check()
         snapshots.delete(session, snapshot, extent)
+
+    @hookimpl
+    def domain_job(self, session: LxcSession, domain: DomainRef) -> DomainJob:
+        from polyvisor_lxc import domainjobs
+
+        return domainjobs.current(session, domain)
+
+    @hookimpl
+    def abort_job(self, session: LxcSession, domain: DomainRef) -> None:
+        from polyvisor_lxc import domainjobs
+
+        domainjobs.abort(session, domain)
 
     # -- inside -------------------------------------------------------------------------------------------
 

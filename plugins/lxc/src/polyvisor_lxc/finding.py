@@ -77,8 +77,9 @@ def require_room(config: Domain, device: Element) -> None:
     """Raise AlreadyExists when the device's place, or its alias, is taken."""
     held: Any = config.devices
     for other in held:
-        same = other.tag == device.tag and _key(device) is not None and _key(other) == _key(device)
-        if same or (alias_of(device) is not None and alias_of(other) == alias_of(device)):
+        if alias_of(device) is not None and alias_of(other) == alias_of(device):
+            raise AlreadyExists(f"domain {config.name!r} has a device {alias_of(device)!r} already", driver="lxc")
+        if other.tag == device.tag and _key(device) is not None and _key(other) == _key(device):
             raise AlreadyExists(f"domain {config.name!r} has a {described(other)} already", driver="lxc")
 
 

@@ -8,8 +8,8 @@ Keys of a status record: ``name``, ``id``, ``phase`` (``starting`` or ``running`
 monitor; ticks, see :class:`~polyvisor_lxc.process.Process`), ``since`` (seconds since the epoch), ``groups`` (the
 directory of each control group), ``around`` (those of the monitor), ``shutdown`` (a manager asked init to stop),
 ``ending`` (reason of the end that a manager is bringing about), ``owner`` (pid and ticks of the process whose
-connection the container is tied to), ``why`` (the reason of its running), and what tables show: ``memory_kib``,
-``max_memory_kib``, ``vcpus``, ``title``, ``os_type``, ``taints``, ``consoles``.
+connection the container is tied to), ``why`` (the reason of its running), ``job`` (what is copied of it and by whom),
+and what tables show: ``memory_kib``, ``max_memory_kib``, ``vcpus``, ``title``, ``os_type``, ``taints``, ``consoles``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,13 @@ STARTING, RUNNING = "starting", "running"
 _ABANDONED = 10.0
 """Seconds that what is left of a half done start has to end."""
 
-_END_EVENTS = {"shutdown": "shutdown", "destroyed": "destroyed", "crashed": "crashed", "saved": "saved"}
+_END_EVENTS = {
+    "shutdown": "shutdown",
+    "destroyed": "destroyed",
+    "crashed": "crashed",
+    "saved": "saved",
+    "from snapshot": "from-snapshot",
+}
 _HALTED, _REBOOTED = 2, 1
 """Signals by which the kernel tells that a container's init called reboot(2) to halt (SIGINT) or reboot (SIGHUP)."""
 
@@ -114,10 +120,16 @@ def _live_state(status: dict[str, Any]) -> StateInfo:
     if status["phase"] == STARTING:
         return StateInfo(DomainState.PAUSED, "starting up")
     if Group(status.get("groups", {})).frozen():
-        return StateInfo(DomainState.PAUSED, "user")
+        return StateInfo(DomainState.PAUSED, "creating snapshot" if _at_work(status) else "user")
     if status.get("shutdown"):
         return StateInfo(DomainState.SHUTDOWN, "user")
     return StateInfo(DomainState.RUNNING, status.get("why", "booted"))
+
+
+def _at_work(status: dict[str, Any]) -> bool:
+    """Whether a process is copying the container, which stands still for that and not because somebody paused it."""
+    job = status.get("job")
+    return job is not None and not job["paused"] and Process(*job["owner"]).alive
 
 
 def _end_reason(files: GuestFiles, status: dict[str, Any]) -> str:
@@ -139,9 +151,23 @@ def settle(session: LxcSession, uuid: UUID) -> Look:
     if found.alive and found.status["phase"] == STARTING:
         abandon(session, found)
     elif found.alive:
-        return found
+        return _without_dead_job(session, found)
     bury(session, look(session, uuid))
     return look(session, uuid)
+
+
+def _without_dead_job(session: LxcSession, found: Look) -> Look:
+    """A container whose copying was killed goes on."""
+    assert found.status is not None
+    job = found.status.get("job")
+    if job is None or Process(*job["owner"]).alive:
+        return found
+    if not job["paused"]:
+        from polyvisor_lxc import stopping
+
+        stopping.thaw(found.group)
+    session.store.write_status(found.uuid, {key: value for key, value in found.status.items() if key != "job"})
+    return look(session, found.uuid)
 
 
 def abandon(session: LxcSession, found: Look) -> None:

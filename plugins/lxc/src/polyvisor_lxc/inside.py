@@ -95,12 +95,36 @@ def _hostname(init: int) -> str:
 
 
 def interfaces(session: LxcSession, domain: DomainRef, source: AddressSource) -> list[GuestInterface]:
-    """The network devices in the container's namespace, with their addresses."""
-    if AddressSource(source) is not AddressSource.AGENT:
-        raise UnsupportedOption(
-            f"the addresses of containers are not looked up by {source} yet", driver="lxc", hint="use source=agent"
-        )
-    return _interfaces(guests.require_init(session, domain)[1])
+    """The network devices of the container, by who is asked: its own namespace, the host's neighbours, or a lease.
+
+    No DHCP server of ours gives leases to containers, so nobody has one."""
+    _, init = guests.require_init(session, domain)
+    match AddressSource(source):
+        case AddressSource.AGENT:
+            return _interfaces(init)
+        case AddressSource.ARP:
+            return _neighbours(session, domain)
+    return []
+
+
+def _neighbours(session: LxcSession, domain: DomainRef) -> list[GuestInterface]:
+    """What the host's table of neighbours says of the container's hardware addresses (ip-neighbour(8))."""
+    from polyvisor_lxc import configuration
+
+    answer = tools.run([tools.find("ip"), "-json", "neighbour", "show"], timeout=_TIME)
+    rows: list[dict[str, Any]] = json.loads(answer.output or "[]") if not answer.code else []
+    held: Any = configuration.read_live(session, domain).devices
+    found = []
+    for device in held.interfaces:
+        mac = str(device.mac.address).lower() if device.mac is not None else None
+        known = [str(row["dst"]) for row in rows if mac is not None and row.get("lladdr") == mac]
+        end = device.target.dev if device.target is not None and device.target.dev else "net"
+        found.append(GuestInterface(end, mac, tuple(_neighbour(address) for address in known)))
+    return [one for one in found if one.addresses]
+
+
+def _neighbour(address: str) -> GuestAddress:
+    return GuestAddress("ipv6", address, 128) if ":" in address else GuestAddress("ipv4", address, 32)
 
 
 def _interfaces(init: int) -> list[GuestInterface]:

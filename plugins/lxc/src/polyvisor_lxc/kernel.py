@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TypeVar
 
 from polyvisor.errors import HostError
@@ -74,26 +74,16 @@ def inside_mounts(namespace: int, owner: tuple[int, int], work: Callable[[], Res
 
     The thread gives up sharing its root and directory with the rest of the process, so nothing else is concerned.
     What ``work`` raises comes through."""
-    outcome: list[Result] = []
-    failures: list[BaseException] = []
 
-    def run() -> None:
-        try:
-            _checked(_library.unshare(_CLONE_FS), "leave the directory of this process")
-            _checked(_library.setns(namespace, _CLONE_NEWNS), "enter the container's mounts")
-            os.chdir("/")
-            _library.setfsgid(owner[1])
-            _library.setfsuid(owner[0])
-            outcome.append(work())
-        except BaseException as error:
-            failures.append(error)
+    def entered() -> Result:
+        _checked(_library.unshare(_CLONE_FS), "leave the directory of this process")
+        _checked(_library.setns(namespace, _CLONE_NEWNS), "enter the container's mounts")
+        os.chdir("/")
+        _library.setfsgid(owner[1])
+        _library.setfsuid(owner[0])
+        return work()
 
-    thread = threading.Thread(target=run, name="polyvisor-lxc-mounts")
-    thread.start()
-    thread.join()
-    if failures:
-        raise failures[0]
-    return outcome[0]
+    return _apart(entered)
 
 
 def _checked(result: int, what: str) -> int:
@@ -116,3 +106,47 @@ def trim(descriptor: int, minimum: int) -> None:
         fcntl.ioctl(descriptor, _FITRIM, struct.pack("QQQ", 0, (1 << 64) - 1, minimum))
     except OSError as error:
         raise HostError(f"the file system cannot be trimmed: {error.strerror}", driver="lxc") from error
+
+
+_SET_MEMPOLICY = {"x86_64": 238, "aarch64": 237, "riscv64": 237, "loongarch64": 237}
+"""Number of set_mempolicy(2) by architecture."""
+
+_POLICIES = {"preferred": 1, "interleave": 3}
+"""MPOL_PREFERRED and MPOL_INTERLEAVE of include/uapi/linux/mempolicy.h."""
+
+
+def with_memory_policy(mode: str, nodes: Collection[int], work: Callable[[], Result]) -> Result:
+    """Call ``work`` in a thread that takes its memory so from these NUMA cells; what it starts inherits that.
+
+    Raises HostError when the kernel refuses, besides what ``work`` raises."""
+    import platform
+
+    def limited() -> Result:
+        number = _SET_MEMPOLICY.get(platform.machine())
+        if number is None:
+            raise HostError(f"the memory policy {mode} is not known on {platform.machine()}", driver="lxc")
+        mask = ctypes.c_ulong(sum(1 << node for node in nodes))
+        bits = ctypes.c_ulong(ctypes.sizeof(mask) * 8 + 1)
+        _checked(_library.syscall(number, _POLICIES[mode], ctypes.byref(mask), bits), f"take memory by {mode}")
+        return work()
+
+    return _apart(limited)
+
+
+def _apart(work: Callable[[], Result]) -> Result:
+    """Call ``work`` in a thread of its own; what it raises comes through."""
+    outcome: list[Result] = []
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(work())
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=run, name="polyvisor-lxc-apart")
+    thread.start()
+    thread.join()
+    if failures:
+        raise failures[0]
+    return outcome[0]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -24,7 +24,7 @@ from polyvisor.errors import (
 from polyvisor.spi import Affect, DomainRef, DomainState, Event, EventKind, Lifecycle
 from polyvisor.state import locked, reported, write_atomic
 from polyvisor.state.disk import make_private_directory
-from polyvisor_lxc import bus, ended, guests, initsystem, journal, stopping, tools
+from polyvisor_lxc import bus, domainjobs, ended, guests, initsystem, journal, stopping, tools
 from polyvisor_lxc.cgroups import Group
 from polyvisor_lxc.process import Process
 from polyvisor_lxc.session import GuestFiles, LxcSession
@@ -34,7 +34,11 @@ if TYPE_CHECKING:
     from polyvisor.operations.lifecycle import ShutdownMode
     from polyvisor_lxc.translation import Plan
 
-ACTIONS = {"poweroff": ("destroy",), "reboot": ("restart", "destroy"), "crash": ("destroy",)}
+ACTIONS = {
+    "poweroff": ("destroy", "restart"),
+    "reboot": ("restart", "destroy"),
+    "crash": ("destroy", "restart", "preserve"),
+}
 """What may follow each way in which a container ends by itself."""
 
 STANDSTILL = 5.0
@@ -73,6 +77,11 @@ def create(session: LxcSession, config: Domain, *, autodestroy: bool, fds: Seque
         return _run(session, *intent, fds=fds)
 
 
+def start_again(session: LxcSession, config: Domain) -> DomainRef:
+    """Start a container once more that has ended by itself; the caller holds its lock."""
+    return _run(session, *_intend(session, config, autodestroy=False), fds=())
+
+
 def start_from_snapshot(session: LxcSession, config: Domain, *, paused: bool) -> DomainRef:
     """Start a container whose root was just put back; the caller holds its lock."""
     from polyvisor_lxc import snapshots
@@ -86,12 +95,14 @@ def start_from_snapshot(session: LxcSession, config: Domain, *, paused: bool) ->
     return domain
 
 
-def _intend(session: LxcSession, config: Domain, *, autodestroy: bool) -> tuple[Domain, dict[str, Any], Plan]:
+def _intend(
+    session: LxcSession, config: Domain, *, autodestroy: bool, number: int | None = None
+) -> tuple[Domain, dict[str, Any], Plan]:
     """The running instance, its status, written down before anything else exists of it, and what liblxc is told."""
     from polyvisor_lxc import configuration, live, preparation
 
     uuid = configuration.identity(config)
-    running = live.instance(config, _next_id(session))
+    running = live.instance(config, _next_id(session) if number is None else number)
     status = live.status(running)
     if autodestroy:
         myself = Process.running(os.getpid())
@@ -134,15 +145,14 @@ def _boot(
     session: LxcSession, running: Domain, files: GuestFiles, status: dict[str, Any], plan: Plan, fds: Sequence[int]
 ) -> dict[str, Any]:
     """Have liblxc run the container; returns its status, written."""
-    from polyvisor_lxc import audit, bandwidth, live, vcpus
+    from polyvisor_lxc import audit, bandwidth, endings, live, vcpus
 
     _prepare(session, files, plan)
-    mark_reboots(files, running)
+    endings.write_wishes(files, running)
     command = ["lxc-start", "--name", str(files.uuid), "--lxcpath", files.lxcpath, "--rcfile", files.config]
     command += ["--daemon", "--pidfile", files.pid]
-    answer = tools.run(
-        [tools.find("lxc-start"), *command[1:], "--", *plan.command], timeout=tools.LONGEST_START, descriptors=fds
-    )
+    words = [tools.find("lxc-start"), *command[1:], "--", *plan.command]
+    answer = _under_policy(running, lambda: tools.run(words, timeout=tools.LONGEST_START, descriptors=fds))
     if answer.code:
         raise _failure(running.name, files, answer)
     # an init that does little may have ended by now, and its monitor too; that is told like any other end
@@ -159,11 +169,22 @@ def _boot(
     }
     if process.pid and running.cputune is not None and running.cputune.emulator_pin is not None:
         vcpus.place_monitor(process.pid, running)
-    bandwidth.apply_all(running)
+    bandwidth.apply_all(running, init)
     write_atomic(files.live, live.document(running), durable=False)
     status |= {"phase": guests.RUNNING}
     session.store.write_status(files.uuid, status)
     return status
+
+
+def _under_policy(running: Domain, work: Callable[[], tools.Answer]) -> tools.Answer:
+    """Call ``work``, which starts the container, with the memory policy that ``<numatune>`` asks for."""
+    memory = running.numatune.memory if running.numatune is not None else None
+    if memory is None or memory.mode not in ("preferred", "interleave") or not memory.nodeset:
+        return work()
+    from polyvisor.host import parse_cpu_list
+    from polyvisor_lxc import kernel
+
+    return kernel.with_memory_policy(memory.mode, parse_cpu_list(memory.nodeset), work)
 
 
 def _monitor(files: GuestFiles) -> Process | None:
@@ -183,11 +204,11 @@ def _prepare(session: LxcSession, files: GuestFiles, plan: Plan) -> None:
     guests.remove_files(files)
     make_private_directory(files.directory)
     make_private_directory(os.path.dirname(files.console))
-    from polyvisor_lxc import preparation
+    from polyvisor_lxc import endings
 
     contents = (
         (files.console, ""),
-        (files.hook, preparation.hook(files)),
+        (files.hook, endings.hook(session, files)),
         (files.config, plan.text),
         (files.seccomp, confinement.seccomp_policy()),
         (files.journal, ""),
@@ -294,6 +315,7 @@ def resume(session: LxcSession, domain: DomainRef) -> None:
 def _stand(session: LxcSession, domain: DomainRef, *, still: bool) -> None:
     with guests.active(session, domain) as found:
         assert found.status is not None
+        domainjobs.refuse_work(domain, found)
         if found.group.frozen() is still:
             return
         found.group.freeze(still)
@@ -343,9 +365,12 @@ def _ask(session: LxcSession, domain: DomainRef, found: guests.Look, what: str) 
             driver="lxc",
             hint="resume it first, or destroy it",
         )
+    from polyvisor_lxc import configuration
+
     pid = guests.require_init(session, domain)[1]
     kind = initsystem.of(pid)
-    wanted = kind.halt if what == "halt" else kind.reboot
+    said = _said_signal(configuration.read_live(session, domain), what)
+    wanted = (said,) if said is not None else kind.halt if what == "halt" else kind.reboot
     number = initsystem.choose(wanted, initsystem.caught(pid))
     init = Process.running(pid)
     if number is None or init is None:
@@ -369,16 +394,16 @@ def reset(session: LxcSession, domain: DomainRef) -> None:
     with guests.active(session, domain) as found:
         assert found.status is not None
         config = configuration.parse(configuration.text(configuration.read_live(session, domain)))
-        tied = "owner" in found.status
+        tied, number = "owner" in found.status, found.id
         stopping.stop(session, found, graceful=False)
-        again = _run(session, *_intend(session, config, autodestroy=tied), fds=())
+        again = _run(session, *_intend(session, config, autodestroy=tied, number=number), fds=())
         bus.publish(session, Event(EventKind.REBOOT, again, data={"by_guest": False}))
 
 
 def set_action(session: LxcSession, domain: DomainRef, event: str, action: str, affect: Affect) -> None:
     """Change what follows when the container reboots; what follows the rest is always its end."""
-    from polyvisor.model.domain.events import LifecycleAction
-    from polyvisor_lxc import changes
+    from polyvisor.model.domain.events import CrashAction, LifecycleAction
+    from polyvisor_lxc import changes, endings
 
     if action not in ACTIONS.get(event, ()):
         raise InvalidArgument(
@@ -386,19 +411,21 @@ def set_action(session: LxcSession, domain: DomainRef, event: str, action: str, 
             driver="lxc",
             hint="; ".join(f"{name}: {' or '.join(known)}" for name, known in ACTIONS.items()),
         )
+    kind = CrashAction if event == "crash" else LifecycleAction
     with changes.changing(session, domain, affect) as change:
         for config in change.documents:
-            if event == "reboot":
-                config.on_reboot = LifecycleAction(action)
-        if change.live is not None and event == "reboot":
-            mark_reboots(session.files(domain.uuid), change.live)
+            setattr(config, f"on_{event}", kind(action))
+        if change.live is not None:
+            endings.write_wishes(session.files(domain.uuid), change.live)
 
 
-def mark_reboots(files: GuestFiles, running: Domain) -> None:
-    """Tell the hook of a running container whether it may reboot; see :func:`preparation.hook`."""
-    from polyvisor_lxc.preparation import may_reboot
+def _said_signal(config: Domain, what: str) -> int | None:
+    """The signal that the document names for a request, None when it leaves that to us."""
+    from polyvisor_lxc.namespaces import signal_number
 
-    write_atomic(files.reboots, b"yes" if may_reboot(running) else b"no", durable=False)
+    found: Any = next((one for one in config.extensions if type(one).tag == "signals"), None)
+    name = getattr(found, what) if found is not None else None
+    return signal_number(name) if name is not None else None
 
 
 def _signals_only(modes: Sequence[ShutdownMode], what: str) -> None:

@@ -14,6 +14,11 @@ CONFINEMENT = "urn:polyvisor:lxc:1"
 """The namespace of what libvirt's documents cannot say."""
 
 
+SIGNAL = dt.Datatype(
+    "signal", pattern=r"(rt)?[a-z0-9]+", describe="the name of a signal in lower case, such as term, usr1 or rt3"
+)
+
+
 @element("sharenet", namespace=NAMESPACE, prefix="lxc")
 class ShareNetwork(Element):
     """Whose network the container uses: a network namespace's by name, a container's or a process's."""
@@ -47,7 +52,7 @@ class Namespaces(Element):
     shareuts: ShareHostname | None = child(name="shareuts")
 
 
-@element("confinement", namespace=CONFINEMENT, prefix="confine", extends="domain")
+@element("confinement", namespace=CONFINEMENT, prefix="container", extends="domain")
 class Confinement(Element):
     """What of the default confinement is relaxed; whatever is not named stays in force.
 
@@ -63,5 +68,15 @@ class Confinement(Element):
     sysro: bool | None = attribute(dt.BOOL)
 
 
-CLASSES: tuple[type[Element], ...] = (Namespaces, Confinement)
+@element("signals", namespace=CONFINEMENT, prefix="container", extends="domain")
+class Signals(Element):
+    """The signals that the container's init takes for a request to stop or to reboot, by name without ``sig``.
+
+    Left out, they follow from which program init is (systemd, busybox, sysvinit, OpenRC, or any other)."""
+
+    halt: str | None = attribute(SIGNAL)
+    reboot: str | None = attribute(SIGNAL)
+
+
+CLASSES: tuple[type[Element], ...] = (Namespaces, Confinement, Signals)
 """What the driver contributes to documents."""

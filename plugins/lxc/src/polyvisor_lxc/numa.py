@@ -1,4 +1,7 @@
-"""From which NUMA cells of the host containers have their memory: the ``cpuset`` control group."""
+"""From which NUMA cells of the host containers have their memory.
+
+Memory is bound strictly by the ``cpuset`` control group, which can change; other modes are a policy that init inherits
+from what starts it (set_mempolicy(2)), and that only it could change."""
 
 from __future__ import annotations
 
@@ -27,13 +30,11 @@ def parameters(session: LxcSession, domain: DomainRef, affect: Affect) -> NumaPa
 def set_parameters(
     session: LxcSession, domain: DomainRef, mode: NumaMode | None, nodeset: Collection[int] | None, affect: Affect
 ) -> None:
-    """Change the binding; control groups bind strictly."""
+    """Change the binding."""
     from polyvisor.model.domain.tuning import NumaMemory, NumaTune
 
     if mode is not None and mode not in list(NumaMode):
         raise InvalidArgument(f"there is no NUMA mode {mode!r}", driver="lxc")
-    if mode is not None and NumaMode(mode) not in _MOVABLE:
-        raise InvalidArgument(f"control groups cannot bind memory in mode {mode}", driver="lxc", hint="use strict")
     unknown = frozenset(nodeset or ()) - frozenset(quantities.host_cells())
     if unknown:
         raise InvalidArgument(f"the host has no NUMA cell {min(unknown)}", driver="lxc")
@@ -41,6 +42,12 @@ def set_parameters(
         if change.live is not None and mode is not None and mode != _mode(change.live.numatune):
             raise InvalidState(
                 f"the NUMA mode of {domain} cannot change while it runs", target=str(domain), driver="lxc"
+            )
+        if change.live is not None and nodeset is not None and _mode(change.live.numatune) not in _MOVABLE:
+            raise InvalidState(
+                f"the memory of {domain} is not bound strictly, and cannot move while it runs",
+                target=str(domain),
+                driver="lxc",
             )
         for config in change.documents:
             tune = config.numatune or NumaTune()

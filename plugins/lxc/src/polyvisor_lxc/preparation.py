@@ -10,7 +10,7 @@ from polyvisor_lxc import configuration, confinement, networks, tools, translati
 
 if TYPE_CHECKING:
     from polyvisor.model.domain import Domain
-    from polyvisor_lxc.session import GuestFiles, LxcSession
+    from polyvisor_lxc.session import LxcSession
 
 _LINKS = 16
 
@@ -32,22 +32,6 @@ def plan(session: LxcSession, running: Domain) -> translation.Plan:
         namespace=lambda kind, name: _namespace(session, kind, name),
     )
     return translation.compose(running, place)
-
-
-def may_reboot(config: Domain) -> bool:
-    """Whether a container that reboots is to be started again."""
-    return str(config.on_reboot or "restart") == "restart"
-
-
-def hook(files: GuestFiles) -> str:
-    """A script that the monitor has /bin/sh run when the container has stopped (``lxc.hook.post-stop``).
-
-    liblxc starts a container that reboots again whatever the document says, so the script ends the monitor before that
-    where the container may not. Nothing but our own paths is in it."""
-    import shlex
-
-    allowed, pid = shlex.quote(files.reboots), shlex.quote(files.pid)
-    return f'if [ "$LXC_TARGET" = reboot ] && [ "$(cat {allowed})" = no ]; then\n    kill -KILL "$(cat {pid})"\nfi\n'
 
 
 def _namespace(session: LxcSession, kind: str, name: str) -> str:

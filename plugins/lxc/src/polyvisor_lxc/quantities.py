@@ -85,7 +85,8 @@ def _cpu(config: Domain, where: Hierarchies) -> Iterator[Setting]:
     cpuset = allowed_cpus(config)
     if cpuset and where.version("cpuset") is not None:
         yield "cpuset", "cpuset.cpus", cpuset
-    nodes = config.numatune.memory.nodeset if config.numatune is not None and config.numatune.memory else None
+    memory = config.numatune.memory if config.numatune is not None else None
+    nodes = memory.nodeset if memory is not None and memory.mode in (None, "strict", "restrictive") else None
     if nodes and where.version("cpuset") is not None:
         yield "cpuset", "cpuset.mems", nodes
 

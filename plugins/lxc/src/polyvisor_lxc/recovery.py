@@ -25,7 +25,7 @@ def recover(session: LxcSession) -> None:
 
 
 def _abandoned(session: LxcSession, uuid: UUID, status: dict[str, Any]) -> bool:
-    if status["phase"] == guests.STARTING or _ownerless(status):
+    if status["phase"] == guests.STARTING or "job" in status or _ownerless(status):
         return True
     return guests.monitor(session.files(uuid), status) is None
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_FLUSH = 1.0
+"""Seconds that a slow listener may hold up whoever causes an event."""
+
 
 class LxcSession(Session):
     """A session on the guests below one set of directories.
@@ -67,6 +70,11 @@ class LxcSession(Session):
         if former is not None:
             former.stop()
 
+    def flush(self) -> None:
+        """Have what this session has just done reported before it returns, so that its events come in order."""
+        if (watcher := self._watcher) is not None:
+            watcher.flush(_FLUSH)
+
     def close(self) -> None:
         for uuid in self._tied:
             self._let_go(uuid)
@@ -92,7 +100,7 @@ class GuestFiles:
 
     ``config`` is what liblxc is told, ``seccomp`` its policy, ``journal`` liblxc's log (see
     :mod:`polyvisor_lxc.journal`), ``pid`` the number of its monitor, ``hook`` what the monitor runs when the container
-    has stopped, ``reboots`` whether it may then start it again, ``live`` the live document, ``console`` what the
+    has stopped, ``wishes`` what shall follow, ``live`` the live document, ``console`` what the
     container prints on its console, ``overlays`` its snapshots. liblxc knows the container by its UUID below
     ``lxcpath``, where it keeps nothing."""
 
@@ -106,9 +114,9 @@ class GuestFiles:
         "lxcpath",
         "overlays",
         "pid",
-        "reboots",
         "seccomp",
         "uuid",
+        "wishes",
     )
 
     def __init__(self, paths: Paths, uuid: UUID) -> None:
@@ -121,7 +129,7 @@ class GuestFiles:
         self.live = f"{self.directory}/live.xml"
         self.seccomp = f"{self.directory}/seccomp"
         self.hook = f"{self.directory}/ended"
-        self.reboots = f"{self.directory}/reboots"
+        self.wishes = f"{self.directory}/wishes"
         self.console = f"{paths.log}/{uuid}.console.log"
         self.overlays = f"{paths.state}/snapshots/{uuid}"
 

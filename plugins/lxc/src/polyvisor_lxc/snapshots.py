@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING, Any
 from polyvisor.errors import AlreadyExists, InvalidDocument, InvalidState, NoSuchSnapshot, UnsupportedConfiguration
 from polyvisor.operations.snapshots import SnapshotExtent, SnapshotRef, SnapshotRow, SnapshotState
 from polyvisor.spi import DomainRef, DomainState, JobControl, Lifecycle
-from polyvisor_lxc import bus, configuration, copies, guests, stopping
+from polyvisor.state import locked
+from polyvisor_lxc import bus, configuration, copies, domainjobs, guests, stopping
 from polyvisor_lxc.session import LxcSession
 from polyvisor_lxc.snapshottree import Record, Tree
 
 if TYPE_CHECKING:
     from polyvisor.model.domain import Domain
     from polyvisor.model.snapshot import DomainSnapshot
+
+_PATIENCE = 1.0
+"""Seconds to wait for another who takes a snapshot of the same container."""
 
 _STATES = {
     DomainState.RUNNING: SnapshotState.RUNNING,
@@ -106,37 +110,46 @@ def _read(text: str) -> DomainSnapshot:
 def take(
     session: LxcSession, domain: DomainRef, config: DomainSnapshot, job: JobControl, *, halt: bool, disk_only: bool
 ) -> SnapshotRef:
-    """Copy what the container keeps, while it stands still."""
+    """Copy what the container keeps, while it stands still.
+
+    Its lock is held at the beginning and at the end only, so that it can be asked about and be destroyed meanwhile."""
     guests.require(session, domain)
-    with session.store.lock(domain.uuid):
-        found = guests.settle(session, domain.uuid)
-        kept = tree(session, domain)
-        kept.sweep()
-        _refuse(kept, config, disk_only=disk_only, active=found.alive)
-        running = configuration.read_live(session, domain) if found.alive else None
-        stored = configuration.current(session, domain, inactive=True)
-        paths = copies.kept_paths(running or stored)
-        record = _new_record(kept, config, found, disk_only=disk_only)
-        copied = False
+    directory = session.files(domain.uuid).overlays
+    with locked(f"{directory}.lock", timeout=_PATIENCE, subject=f"the snapshots of {domain}"):
+        with session.store.lock(domain.uuid):
+            found = guests.settle(session, domain.uuid)
+            kept = tree(session, domain)
+            kept.sweep()
+            _refuse(kept, config)
+            running = configuration.read_live(session, domain) if found.alive else None
+            stored = configuration.current(session, domain, inactive=True)
+            paths = copies.kept_paths(running or stored)
+            record = _new_record(kept, config, found, disk_only=disk_only)
+            work = domainjobs.begin(session, domain, found, job, "Snapshot")
         try:
-            with _standstill(found):
-                for number, (point, path) in enumerate(paths.items()):
-                    job.progress(number, len(paths), unit="copies")
-                    record.copies[point] = str(number)
-                    copies.copy(path, f"{kept.place(record)}/{number}", job)
+            for number, (point, path) in enumerate(paths.items()):
+                work.progress(number, len(paths), unit="copies")
+                record.copies[point] = str(number)
+                copies.copy(path, f"{kept.place(record)}/{number}", work)
+            work.progress(len(paths), len(paths), unit="copies")
+            work.check()
             record.document = _text(config, record, running or stored, stored if running is not None else None)
-            kept.records[record.name], kept.current = record, record.name
-            kept.save()
-            copied = True
-        finally:
-            if not copied:
-                copies.remove(kept.place(record))
-        if halt and found.alive:
-            stopping.stop(session, guests.look(session, domain.uuid), graceful=False, reason="from snapshot")
+            with session.store.lock(domain.uuid):
+                work.check()
+                kept.records[record.name], kept.current = record, record.name
+                kept.save()
+                work.end()
+                if halt and found.alive:
+                    stopping.stop(session, guests.look(session, domain.uuid), graceful=False, reason="from snapshot")
+        except BaseException:
+            copies.remove(kept.place(record))
+            with session.store.lock(domain.uuid):
+                work.end()
+            raise
         return SnapshotRef(domain, record.name)
 
 
-def _refuse(kept: Tree, config: DomainSnapshot, *, disk_only: bool, active: bool) -> None:
+def _refuse(kept: Tree, config: DomainSnapshot) -> None:
     if config.name is not None and config.name in kept.records:
         raise AlreadyExists(
             f"{kept.domain} has a snapshot {config.name!r} already", target=str(kept.domain), driver="lxc"
@@ -174,24 +187,6 @@ def _text(config: DomainSnapshot, record: Record, domain: Domain, inactive: Doma
     made.domain = DomainRecord.of(domain)
     made.inactive_domain = inactive
     return write(made, secure=True)
-
-
-class _standstill:
-    """A context in which a container does not change what it has on disk."""
-
-    def __init__(self, found: guests.Look) -> None:
-        self._group = found.group if found.alive and found.state.state is not DomainState.PAUSED else None
-
-    def __enter__(self) -> None:
-        if self._group is not None:
-            self._group.freeze(True)
-            deadline = time.monotonic() + 5.0
-            while not self._group.settled(True) and time.monotonic() < deadline:
-                time.sleep(0.001)
-
-    def __exit__(self, *error: object) -> None:
-        if self._group is not None:
-            stopping.thaw(self._group)
 
 
 # -- recording what exists --------------------------------------------------------------------------------

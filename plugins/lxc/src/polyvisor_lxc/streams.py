@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import termios
 import threading
-import tty
+import time
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
@@ -97,7 +97,6 @@ class Typist:
             locked(f"{self._files.directory}/typing", timeout=_PATIENCE, subject=f"the console of {self._target}")
         )
         ours, theirs = pty.openpty()
-        tty.setraw(theirs, termios.TCSANOW)
         words = [tools.find("lxc-console"), "--name", str(self._files.uuid), "--lxcpath", self._files.lxcpath]
         words += ["--rcfile", self._files.config, "--tty", str(self._number), "--escape", "-1"]
         try:
@@ -108,27 +107,27 @@ class Typist:
             os.close(theirs)
         self._end = ours
         os.set_blocking(ours, False)
-        self._await_greeting()
+        self._await_attachment()
 
-    def _await_greeting(self) -> None:
-        """lxc-console prints how to leave it once it is attached."""
+    def _await_attachment(self) -> None:
+        """Wait until lxc-console has the console: then it puts its terminal, ours, into raw mode."""
         assert self._end is not None and self._process is not None
-        heard = b""
-        poller = select.poll()
-        poller.register(self._end, select.POLLIN)
-        while poller.poll(_PATIENCE * 1000):
-            try:
-                more = os.read(self._end, 4096)
-            except OSError:
-                more = b""
-            heard += more
-            if b"Connected to tty" in heard:
-                return
-            if not more:
-                break
-        self._detach()
-        said = heard.decode(errors="replace").strip()
-        raise HypervisorError(f"the console of {self._target} takes no input: {said or 'no answer'}", driver="lxc")
+        deadline = time.monotonic() + _PATIENCE
+        while termios.tcgetattr(self._end)[3] & termios.ICANON:
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                said = self._said()
+                self._detach()
+                raise HypervisorError(
+                    f"the console of {self._target} takes no input: {said or 'no answer'}", driver="lxc"
+                )
+            time.sleep(0.001)
+
+    def _said(self) -> str:
+        assert self._end is not None
+        try:
+            return os.read(self._end, 4096).decode(errors="replace").strip()
+        except OSError:
+            return ""
 
     def _drain(self) -> None:
         assert self._end is not None

@@ -160,7 +160,7 @@ def _root(lines: Configuration, root: Any, *, shifted: bool, place: Place) -> No
                 "a user namespace without <idmap>",
                 root,
                 why="needs liblxc 5, which shifts ids while mounting; write an <idmap>, or "
-                "<confine:confinement userns='no'/>",
+                "<container:confinement userns='no'/>",
             )
         options.append("idmap=container")
     if options:

@@ -43,18 +43,21 @@ def set_count(session: LxcSession, domain: DomainRef, number: int, *, maximum: b
     """Store another number of CPUs; a running container has none that could be plugged."""
     with changes.changing(session, domain, affect) as change:
         config = change.stored
+        current = change.documents[0]
+        if number < 1 or (not maximum and number > current.max_vcpu_count):
+            raise InvalidArgument(
+                f"{domain} cannot have {number} CPUs; its maximum is {current.max_vcpu_count}",
+                target=str(domain),
+                driver="lxc",
+            )
+        if change.live is not None and number == (current.max_vcpu_count if maximum else current.vcpu_count):
+            return
         if change.live is not None or config is None:
             raise InvalidState(
                 f"{domain} runs, and a container has no CPUs that could be plugged in or out",
                 target=str(domain),
                 driver="lxc",
                 hint="limit it by a quota or by pins, or change the stored configuration (affect=config)",
-            )
-        if number < 1 or (not maximum and number > config.max_vcpu_count):
-            raise InvalidArgument(
-                f"{domain} cannot have {number} CPUs; its maximum is {config.max_vcpu_count}",
-                target=str(domain),
-                driver="lxc",
             )
         assert config.vcpu is not None
         if maximum:

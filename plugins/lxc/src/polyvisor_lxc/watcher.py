@@ -10,10 +10,11 @@ import logging
 import os
 import select
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from polyvisor.errors import PolyvisorError
+from polyvisor.errors import Busy, PolyvisorError
 from polyvisor.spi import DomainRef, Event, EventKind, Lifecycle
 from polyvisor.state.disk import make_private_directory
 from polyvisor_lxc import bus, guests, journal
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PATIENCE = 60.0
-"""Seconds that whoever works on a dead container has before we tidy up ourselves."""
+_AGAIN = 0.05
+"""Seconds until a dead container that somebody works on is looked at again."""
 
 
 class Watcher:
@@ -39,6 +40,9 @@ class Watcher:
         self._guests: dict[UUID, _Followed] = {}
         self._by_pidfd: dict[int, UUID] = {}
         self._stopping = False
+        self._dead: set[UUID] = set()
+        self._round = 0
+        self._rounds = threading.Condition()
         make_private_directory(session.paths.run)
         self._inotify.watch(session.paths.run, IN_MODIFY | IN_CREATE | IN_MOVED_TO)
         self._bus = bus.Reader(session)
@@ -56,15 +60,38 @@ class Watcher:
         if self._thread is not threading.current_thread():
             self._thread.join()
 
+    def flush(self, timeout: float) -> None:
+        """Return when everything that has happened until now was reported, or after ``timeout`` seconds."""
+        if self._thread is threading.current_thread():
+            return
+        with self._rounds:
+            wanted = self._round + 2  # the round under way may have looked already
+            deadline = time.monotonic() + timeout
+            while self._round < wanted and self._thread.is_alive() and (left := deadline - time.monotonic()) > 0:
+                os.eventfd_write(self._wake, 1)
+                self._rounds.wait(min(left, 0.01))
+
+    def _clear_wake(self) -> None:
+        try:
+            os.eventfd_read(self._wake)
+        except BlockingIOError:
+            pass  # it was something else
+
     def _run(self) -> None:
         try:
             while not self._stopping:
-                ready = self._poller.poll()
+                ready = self._poller.poll(_AGAIN if self._dead else None)
+                self._clear_wake()
                 self._inotify.read()
                 self._report()
+                for uuid in list(self._dead):
+                    self._ended(uuid)
                 for descriptor, _ in ready:
                     if descriptor in self._by_pidfd:
                         self._ended(self._by_pidfd[descriptor])
+                with self._rounds:
+                    self._round += 1
+                    self._rounds.notify_all()
         except (OSError, PolyvisorError, ValueError) as error:
             log.error("watching the containers of %s has ended: %s", self._session.uri, error)
             self._session.events(
@@ -136,9 +163,13 @@ class Watcher:
     def _ended(self, uuid: UUID) -> None:
         """Tidy up after a container whose monitor has exited, unless somebody else does."""
         self._forget_process(uuid)
+        self._dead.discard(uuid)
         try:
-            with self._session.store.lock(uuid, timeout=_PATIENCE):
+            with self._session.store.lock(uuid, timeout=0):
                 guests.settle(self._session, uuid)
+        except Busy:
+            self._dead.add(uuid)
+            return
         except PolyvisorError as error:
             log.warning("the end of container %s could not be recorded: %s", uuid, error)
         self._report()

@@ -1,0 +1,102 @@
+"""What follows when a container ends by itself: ``<on_poweroff>``, ``<on_reboot>`` and ``<on_crash>``.
+
+Nobody of ours may be there then. So liblxc's monitor runs a script of a few lines when the container has stopped
+(``lxc.hook.post-stop``); what it may do is in a file beside it. A container that may not reboot has its monitor ended
+before that starts it again. One that is to be restarted gets a process of its own, which waits until the monitor is
+gone and does what a manager would have done.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from polyvisor.errors import PolyvisorError
+from polyvisor.spi import URI, ConnectContext, DomainState
+from polyvisor.state import Paths, write_atomic
+from polyvisor_lxc import guests
+from polyvisor_lxc.session import GuestFiles, LxcSession
+
+if TYPE_CHECKING:
+    from polyvisor.model.domain import Domain
+
+_PATIENCE = 60.0
+"""Seconds that the monitor has to go after it has run the script."""
+
+_DIRECTORIES = ("config", "state", "run", "log", "cache")
+
+
+def write_wishes(files: GuestFiles, running: Domain) -> None:
+    """Write down, for the script, what shall follow: ``end`` for a reboot, ``care`` for an end that needs somebody."""
+    words = ["end"] if str(running.on_reboot or "restart") != "restart" else []
+    after = {str(running.on_poweroff or "destroy"), str(running.on_crash or "destroy")}
+    words += ["care"] if after != {"destroy"} else []
+    write_atomic(files.wishes, " ".join(words).encode(), durable=False)
+
+
+def hook(session: LxcSession, files: GuestFiles) -> str:
+    """The script. Nothing but our own paths is in it; liblxc sets ``LXC_TARGET`` (lxc.container.conf(5))."""
+    wishes, pid = shlex.quote(files.wishes), shlex.quote(files.pid)
+    where = {name: os.fspath(getattr(session.paths, name)) for name in _DIRECTORIES}
+    argument = shlex.quote(json.dumps({"paths": where, "uuid": str(files.uuid)}))
+    path = shlex.quote(os.pathsep.join(entry for entry in sys.path if entry))
+    python = shlex.quote(sys.executable or "python3")
+    return (
+        f"case $LXC_TARGET:$(cat {wishes}) in\n"
+        f'reboot:end*) kill -KILL "$(cat {pid})" ;;\n'
+        f"stop:*care) PYTHONPATH={path} setsid {python} -m {__name__} {argument} < /dev/null > /dev/null 2>&1 & ;;\n"
+        "esac\n"
+    )
+
+
+def follow(session: LxcSession, uuid: UUID) -> None:
+    """Do what a container that has ended by itself asks for; nothing for one that was destroyed."""
+    from polyvisor_lxc import configuration, lifecycle
+
+    process = guests.look(session, uuid).process
+    if process is not None:
+        process.wait(_PATIENCE)
+    with session.store.lock(uuid):
+        found = guests.look(session, uuid)
+        if found.alive or found.status is None or found.status.get("ending"):
+            return
+        files = session.files(uuid)
+        running = configuration.read_live(session, found.ref(str(found.status["name"])))
+        crashed = found.state.state is DomainState.SHUT_OFF and found.state.reason == "crashed"
+        wish = str((running.on_crash if crashed else running.on_poweroff) or "destroy")
+        if wish == "preserve":
+            preserve(files)
+        guests.settle(session, uuid)
+        if wish == "restart":
+            lifecycle.start_again(session, configuration.parse(configuration.text(running)))
+
+
+def preserve(files: GuestFiles) -> None:
+    """Keep what is left of a crashed container for a look at it: its document, its configuration, its log."""
+    kept = f"{os.path.dirname(files.console)}/{files.uuid}.crashed"
+    shutil.rmtree(kept, ignore_errors=True)
+    shutil.copytree(files.directory, kept, ignore=shutil.ignore_patterns("typing*"))
+
+
+def main(argument: str) -> int:
+    """What the process that cares runs."""
+    told = json.loads(argument)
+    paths = Paths(**{name: Path(path) for name, path in told["paths"].items()})
+    session = LxcSession(URI("lxc", "/embed"), ConnectContext(events=lambda event: None), paths)
+    try:
+        follow(session, UUID(told["uuid"]))
+    except PolyvisorError as error:
+        with open(f"{paths.log}/{told['uuid']}.restart.log", "a", encoding="utf-8") as file:
+            file.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
