@@ -19,7 +19,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 PACKAGING = Path(__file__).resolve().parent
@@ -123,8 +124,12 @@ def try_out(outdir: Path) -> None:
         return
     back = f"{sys.executable} {Path(__file__).resolve()} --inside"
     hook = f'{back} "$1" {outdir}'
-    # The system is thrown away at the end: /dev/null stands for where it would be kept.
-    run("mmdebstrap", "--quiet", "--variant=apt", f"--customize-hook={hook}", release(), "/dev/null", *sources())
+    # A mount namespace of its own: whatever happens, nothing stays mounted. The system is thrown away at the end;
+    # /dev/null stands for where it would be kept.
+    command = ("unshare", "--mount", "mmdebstrap", "--quiet", "--variant=apt", f"--customize-hook={hook}")
+    with tempfile.TemporaryDirectory(prefix="polyvisor-deb-", ignore_cleanup_errors=True) as scratch:
+        os.chmod(scratch, 0o755)  # apt downloads as a user of its own
+        run(*command, release(), "/dev/null", *sources(), env={**os.environ, "TMPDIR": scratch})
 
 
 def release() -> str:
@@ -150,10 +155,12 @@ class System:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def run(self, *command: str, quiet: bool = True, **environment: str) -> str:
+    def run(self, *command: str, quiet: bool = True, environment: Mapping[str, str] | None = None) -> str:
         """Run a command in it."""
         settings = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8", "HOME": "/root"}
-        return run("chroot", self.root, *command, quiet=quiet, env={**distribution_only(), **settings, **environment})
+        return run(
+            "chroot", self.root, *command, quiet=quiet, env={**distribution_only(), **settings, **(environment or {})}
+        )
 
     def apt(self, *arguments: str) -> str:
         return self.run("apt-get", "--yes", "-o", "Dpkg::Use-Pty=0", *arguments)
@@ -227,9 +234,9 @@ def used(system: System) -> None:
         scratch.mkdir()
         script = scratch / "test"
         shutil.copy(PACKAGING / "debian" / "tests" / name, script)
-        system.run(f"/tmp/{name}/test", quiet=False, AUTOPKGTEST_TMP=f"/tmp/{name}")
+        system.run(f"/tmp/{name}/test", quiet=False, environment={"AUTOPKGTEST_TMP": f"/tmp/{name}"})
     words = {"_POLYVISOR_COMPLETE": "bash_complete", "COMP_WORDS": "polyvisor snapshot-re", "COMP_CWORD": "1"}
-    if "snapshot-revert" not in system.run("polyvisor", **words):
+    if "snapshot-revert" not in system.run("polyvisor", environment=words):
         raise SystemExit("commands are not completed")
     for page in ("man1/polyvisor.1.gz", "man5/polyvisor.toml.5.gz"):
         if not (system.root / "usr/share/man" / page).exists():
