@@ -46,7 +46,6 @@ class Target:
     :param boot_seconds: how long that takes at most.
     :param answers: the system inside shuts down and reboots when it is asked to.
     :param agent: a guest agent answers inside.
-    :param agentless: the hypervisor looks inside by itself, so nothing that would be asked of an agent needs one.
     :param echoes: the system inside sends back what it reads on its console.
     :param channel: one or more ``<channel>`` devices for tests of channels; empty if the guest has none to answer.
     :param parts: devices that tests plug in, where those of :class:`~polyvisor.testing.equipment.Parts` do not fit.
@@ -73,7 +72,6 @@ class Target:
     boot_seconds: float = 60.0
     answers: bool = True
     agent: bool = False
-    agentless: bool = False
     echoes: bool = True
     channel: str = ""
     parts: Parts = field(default_factory=Parts)
