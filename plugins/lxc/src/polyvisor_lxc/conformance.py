@@ -19,11 +19,12 @@ trap 'exit 0' TERM
 trap 'busybox reboot -f' INT
 trap ':' WINCH
 stty raw -echo 2> /dev/null
+exec 3<&0
+cat <&3 &
 echo {BANNER}
-cat &
 while :; do
     wait $!
-    sleep 3600 &
+    sleep 3600 3<&- &
 done
 """
 

@@ -47,7 +47,8 @@ def open_inside(init: int, path: str, flags: int = os.O_RDONLY, mode: int = 0) -
     root = os.open(f"/proc/{init}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         resolve = _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS
-        how = _OpenHow(flags | os.O_CLOEXEC | os.O_NONBLOCK, mode, resolve)
+        waiting = 0 if flags & os.O_PATH else os.O_NONBLOCK  # a pipe of the container must not hold us up
+        how = _OpenHow(flags | os.O_CLOEXEC | waiting, mode, resolve)
         found = _library.syscall(_OPENAT2, root, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how))
         if found < 0:
             number = ctypes.get_errno()
