@@ -27,7 +27,7 @@ HOMES = {
     **{f"polyvisor-{home.name}": home for home in sorted(WORKSPACE.glob("plugins/*")) if home.is_dir()},
 }
 PLUGINS = [name for name, home in HOMES.items() if home.parent.name == "plugins"]
-UNIT = PACKAGING / "systemd" / "polyvisor-guests.service"
+UNITS = sorted((PACKAGING / "systemd").rglob("*.service"))
 PROFILE = PACKAGING / "apparmor" / "usr.bin.polyvisor"
 
 
@@ -173,22 +173,25 @@ def test_the_manual_is_good_troff(page):
     ] == []
 
 
-def commands_of_the_unit():
-    """Each command line of the service, without the program and systemd's prefixes."""
-    for kind, line in re.findall(r"^(Exec\w+)=[-@:+!]*/usr/bin/polyvisor (.+)$", UNIT.read_text(), re.MULTILINE):
-        yield pytest.param(shlex.split(line), id=kind)
+def commands_of_units():
+    """Each command line of the services, without the program and systemd's prefixes."""
+    for unit in UNITS:
+        found = re.findall(r"^(Exec\w+)=[-@:+!]*/usr/bin/polyvisor (.+)$", unit.read_text(), re.MULTILINE)
+        for kind, line in found:
+            yield pytest.param(shlex.split(line), id=f"{unit.parent.name}-{kind}")
 
 
-@pytest.mark.parametrize("words", list(commands_of_the_unit()))
-def test_the_service_calls_commands_that_there_are(words):
+@pytest.mark.parametrize("words", list(commands_of_units()))
+def test_services_call_commands_that_there_are(words):
     command = polyvisor.get_command(None, words[0])
     assert command is not None
     known = {option for param in command.params for option in param.opts}
     assert {word for word in words[1:] if word.startswith("--")} <= known
 
 
-def test_nothing_that_ends_the_service_ends_guests_it_started():
-    settings = dict(re.findall(r"^(\w+)=(.*)$", UNIT.read_text(), re.MULTILINE))
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.parent.name)
+def test_nothing_that_ends_the_service_ends_guests_it_started(unit):
+    settings = dict(re.findall(r"^(\w+)=(.*)$", unit.read_text(), re.MULTILINE))
     assert settings["KillMode"] == "process"
     assert settings["OOMPolicy"] == "continue"
     assert settings["ExecStart"].startswith("-")  # a failed oneshot would be stopped, without ExecStop
@@ -196,12 +199,16 @@ def test_nothing_that_ends_the_service_ends_guests_it_started():
     assert int(settings["TimeoutStopSec"]) > int(given)
 
 
-def test_the_service_is_good_in_systemds_eyes(tmp_path):
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.parent.name)
+def test_services_are_good_in_systemds_eyes(unit, tmp_path):
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed")
-    unit = tmp_path / UNIT.name
-    unit.write_text(UNIT.read_text().replace("/usr/bin/polyvisor", "/bin/true"))
-    done = subprocess.run(("systemd-analyze", "verify", "--man=no", unit), capture_output=True, text=True)
+    copy = tmp_path / unit.name
+    copy.write_text(unit.read_text().replace("/usr/bin/polyvisor", "/bin/true"))
+    scope = "--user" if unit.parent.name == "user" else "--system"
+    environment = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)}
+    command = ("systemd-analyze", scope, "verify", "--man=no", copy)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert [line for line in done.stderr.splitlines() if unit.name in line] == []
 
 
