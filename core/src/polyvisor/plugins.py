@@ -401,6 +401,7 @@ class Plugins:
                     operation=operation.name,
                     driver=driver.name,
                     hint=f"options it has: {', '.join(sorted(taken)) or 'none'}",
+                    details={"option": option},
                 )
 
     def options_taken(self, driver: LoadedDriver, operation: Operation) -> frozenset[str]:

@@ -37,10 +37,10 @@ an operation promises, for whatever hypervisor. It says which capabilities it ne
 
 ``needs`` takes capabilities (``domain.suspend``), operations (``suspend``), and operations with options that the
 driver has to take (``start(paused)``, ``undefine(nvram, tpm)``). A test whose needs are not met is no test of that
-driver: it is counted as unsupported. (So is one that meets an operation which the driver lacks without having said so; but say
-so: the report counts what a test says.) What a *hypervisor* may leave out without any operation telling is a field of
-Target, and the test asks ``bench.require(target.shared, "...")``. Everything that a fixture needs is required by the
-fixture: ``defined`` needs ``domain.define``; a test names only what it calls itself.
+driver: it is counted as unsupported. (So is one that meets an operation which the driver lacks without having said so;
+but say so: the report counts what a test says.) What a *hypervisor* may leave out without any operation telling is a
+field of Target, and the test asks ``bench.require(target.shared, "...")``. Everything that a fixture needs is required
+by the fixture: ``defined`` needs ``domain.define``; a test names only what it calls itself.
 
 ==================== ===============================================================================================
 fixture              what it is

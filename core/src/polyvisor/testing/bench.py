@@ -14,7 +14,8 @@ import pytest
 import polyvisor
 from polyvisor import model
 from polyvisor.config import Configuration
-from polyvisor.errors import InvalidState, UnsupportedConfiguration
+from polyvisor.errors import InvalidState, NoSuchDomain, UnsupportedConfiguration, UnsupportedOperation
+from polyvisor.operations.catalogue import every
 from polyvisor.testing.another import Another
 from polyvisor.testing.documents import default_document, fitted
 from polyvisor.testing.needs import Need, parse_need
@@ -77,6 +78,14 @@ class Bench:
     def has(self, *wanted: str) -> bool:
         """Whether the driver meets all of these needs."""
         return not self.missing(*wanted)
+
+    def excuse(self, refusal: UnsupportedOperation) -> None:
+        """Skip the test when it was refused what the driver indeed does not have, by an operation or an option.
+
+        A driver that refuses what it has a method for is not excused."""
+        name, option = str(refusal.operation), refusal.details.get("option")
+        if name in every() and not self.has(f"{name}({option})" if option else name):
+            self.need(f"{name}({option})" if option else name)
 
     def need(self, *wanted: str) -> None:
         """Skip the test unless the driver meets all of these needs; the report counts the test among theirs."""
@@ -192,21 +201,25 @@ class Bench:
                 connection.close()
 
     def _remove_others(self, connection: Connection, before: set[UUID]) -> None:
+        from polyvisor.objects.domain import Domain
+
         for row in connection.list_domains() if self.has("domain.list") else ():
             if row.ref.uuid not in before:
-                self.remove(connection.domain(uuid=row.ref.uuid))
+                self.remove(Domain(connection, row.ref), active=row.state.active)
 
-    def remove(self, domain: Domain) -> None:
+    def remove(self, domain: Domain, *, active: bool) -> None:
         """Destroy a guest and forget it, with all that hangs on it."""
-        persistent = domain.info().persistent if self.has("domain.info") else True
-        if domain.is_active:
+        if active and self.has("domain.destroy"):
             try:
                 domain.destroy()
             except InvalidState:
-                assert not domain.is_active  # it was asked to end, and has by now
-        if persistent and self.has("domain.undefine"):
+                assert not (self.has("domain.state") and domain.is_active)  # it was asked to end, and has by now
+        if self.has("domain.undefine"):
             options = [option for option in FORGET if self.has(f"undefine({option})")]
-            domain.undefine(**dict.fromkeys(options, True))
+            try:
+                domain.undefine(**dict.fromkeys(options, True))
+            except NoSuchDomain:
+                pass  # it was transient and went with its end
 
 
 FORGET = ("managed_save", "snapshots_metadata", "checkpoints_metadata", "nvram", "tpm")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from polyvisor.errors import PolyvisorError
+from polyvisor.errors import PolyvisorError, UnsupportedOperation
 from polyvisor.plugins import Plugins
 from polyvisor.testing.bench import Bench
 from polyvisor.testing.heard import Heard
@@ -25,6 +26,32 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "needs(*capabilities): for drivers that have all of these capabilities, operations, options"
     )
+
+
+_BENCH: pytest.StashKey[Bench] = pytest.StashKey()
+
+
+@contextmanager
+def _excusing(item: pytest.Item) -> Iterator[None]:
+    """A test that meets an operation that the driver lacks is no test of that driver, whatever it says it needs."""
+    try:
+        yield
+    except UnsupportedOperation as refusal:
+        if _BENCH in item.stash:
+            item.stash[_BENCH].excuse(refusal)
+        raise
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+    with _excusing(item):
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    with _excusing(item):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +86,7 @@ def bench(
 ) -> Iterator[Bench]:
     """A driver that meets what the test needs, as clean afterwards as before."""
     found = Bench(polyvisor_target, polyvisor_plugins, tmp_path)
+    request.node.stash[_BENCH] = found
     note_driver(request.node, found)
     found.noted = lambda needed: note_needs(request.node, needed)
     found.need(*needs_of(request.node))
