@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 import polyvisor
-from tests.live.esx import simulator
-from tests.live.esx.simulator import Simulator
+
+sys.path.append(str(Path(__file__).parent / "vcsim"))
+import simulator
+from simulator import Simulator
 
 Start = Callable[..., Simulator]
 

@@ -1,11 +1,10 @@
 """Who logs in, and with what password: asked for in this order, and written down nowhere.
 
-1. the caller's callback, if there is one and nothing below knows the password;
-2. ``POLYVISOR_ESX_USER`` and ``POLYVISOR_ESX_PASSWORD``;
-3. a file in the format of libvirt's ``auth.conf``, which only its owner may read;
-4. the system's keyring, if the package ``keyring`` is installed: service ``polyvisor:HOST``.
+1. ``POLYVISOR_ESX_USER`` and ``POLYVISOR_ESX_PASSWORD``;
+2. a file in the format of libvirt's ``auth.conf``, which only its owner may read;
+3. the system's keyring, if the package ``keyring`` is installed: service ``polyvisor:HOST``;
+4. the caller's callback, which may ask a person.
 
-The programs' sources (2 to 4) come before the callback, which asks a person.
 """
 
 from __future__ import annotations

@@ -60,6 +60,11 @@ class EsxSession(Session):
         self._keeper = threading.Thread(target=self._keep, name="polyvisor-esx-keep-alive", daemon=True)
         self._keeper.start()
 
+    @property
+    def trusted(self) -> bool:
+        """Whether it was checked that the server is who it should be."""
+        return self.address.verify or self.address.thumbprint is not None
+
     # -- inventory ----------------------------------------------------------------------------------------
 
     @cached_property

@@ -116,7 +116,7 @@ def _disk(settings: Settings, find: FileFinder, bus: DiskBus, controller: int, u
         type=kind,
         device=device,
         source=source,
-        target=DiskTarget(dev=_target(bus, controller, unit), bus=bus),
+        target=DiskTarget(dev=target_name(bus, controller, unit), bus=bus),
         address=_address(bus, controller, unit),
         readonly=device is not DiskDevice.DISK,
     )
@@ -127,7 +127,7 @@ def _disk(settings: Settings, find: FileFinder, bus: DiskBus, controller: int, u
     return disk
 
 
-def _target(bus: DiskBus, controller: int, unit: int) -> str:
+def target_name(bus: DiskBus, controller: int, unit: int) -> str:
     match bus:
         case DiskBus.SCSI:  # unit 7 is the controller's own
             return disk_name("sd", controller * 15 + (unit - 1 if unit > 7 else unit))

@@ -66,7 +66,17 @@ def from_vmx(
 
     Raises InvalidArgument for a file that cannot be right, UnsupportedConfiguration for versions of the format or
     of hardware that are not known here."""
-    settings = vmxfile.parse(data)
+    return from_settings(vmxfile.parse(data), find=find, datacenter_path=datacenter_path, moref=moref)
+
+
+def from_settings(
+    settings: Settings,
+    *,
+    find: FileFinder = plain_paths,
+    datacenter_path: str | None = None,
+    moref: str | None = None,
+) -> Domain:
+    """The same for settings that are read already."""
     _versions(settings)
     vcpus = _vcpus(settings)
     domain = Domain(

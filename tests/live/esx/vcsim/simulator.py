@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-WORKSPACE = Path(__file__).parents[3]
+WORKSPACE = Path(__file__).parents[4]
 PROGRAM = Path(os.environ.get("POLYVISOR_VCSIM", WORKSPACE / "build" / "vcsim" / "vcsim"))
 USER, PASSWORD = "lab", "not-a-secret"
 
@@ -25,7 +25,7 @@ class Absent(Exception):
 def require_program() -> Path:
     """The simulator, built if it is not; raises Absent where it cannot be."""
     if "POLYVISOR_VCSIM" not in os.environ:
-        build = [sys.executable, str(Path(__file__).parent / "vcsim" / "build.py"), str(PROGRAM)]
+        build = [sys.executable, str(Path(__file__).with_name("build.py")), str(PROGRAM)]
         done = subprocess.run(build, capture_output=True, text=True)
         if done.returncode:
             raise Absent(f"the vSphere simulator cannot be built: {done.stderr.strip()}")

@@ -1,0 +1,29 @@
+"""What the conformance suite has to know about VMware: a guest without disks, which needs no datastore prepared.
+
+The suite is pointed at a server with ``--polyvisor-uri esx://...``; the password comes from
+``POLYVISOR_ESX_PASSWORD``.
+"""
+
+from __future__ import annotations
+
+from polyvisor.testing.target import Target
+
+GUEST = """
+<domain type='vmware'>
+  <name>guest</name>
+  <memory unit='MiB'>64</memory>
+  <vcpu>1</vcpu>
+  <os><type arch='x86_64'>hvm</type></os>
+</domain>
+"""
+
+target = Target(
+    uri="esx://localhost/",
+    document=GUEST,
+    processes=True,
+    local=False,
+    answers=False,
+    echoes=False,
+    balloons=False,
+)
+"""Nothing runs inside: without VMware Tools nobody answers requests."""

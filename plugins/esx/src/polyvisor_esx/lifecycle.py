@@ -1,0 +1,96 @@
+"""Starting, stopping and pausing guests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from polyvisor.errors import InvalidState, UnsupportedOption
+from polyvisor.operations.lifecycle import ShutdownMode
+from polyvisor.spi import DomainRef, DomainState, Event, EventKind, Lifecycle, lifecycle
+from polyvisor_esx import tasks
+from polyvisor_esx.guests import remember, require
+from polyvisor_esx.session import EsxSession, number_of
+
+RUNNING, PAUSED, OFF = DomainState.RUNNING, DomainState.PAUSED, DomainState.SHUT_OFF
+
+
+def start(session: EsxSession, domain: DomainRef) -> DomainRef:
+    """PowerOnVM_Task. A question that the start runs into is answered (``auto_answer``) or ends it."""
+    machine, _ = require(session, domain, OFF)
+    tasks.wait(session, machine.PowerOnVM_Task(), machine=machine)
+    remember(session, machine, "poweredOn", "booted")
+    started = _running(domain, machine)
+    session.tell(lifecycle(started, Lifecycle.STARTED, "booted"))
+    return started
+
+
+def _running(domain: DomainRef, machine: Any) -> DomainRef:
+    return DomainRef(domain.name, domain.uuid, number_of(machine))
+
+
+def destroy(session: EsxSession, domain: DomainRef) -> None:
+    """PowerOffVM_Task; a suspended guest loses its saved memory."""
+    machine, _ = require(session, domain, RUNNING, PAUSED)
+    session.wait(machine.PowerOffVM_Task())
+    remember(session, machine, "poweredOff", "destroyed")
+    session.tell(lifecycle(_running(domain, machine), Lifecycle.STOPPED, "destroyed"))
+
+
+def suspend(session: EsxSession, domain: DomainRef) -> None:
+    """SuspendVM_Task: the memory goes to disk, the guest stays where it was."""
+    machine, state = require(session, domain, RUNNING, PAUSED)
+    if state is PAUSED:
+        return
+    session.wait(machine.SuspendVM_Task())
+    remember(session, machine, "suspended", "user")
+    session.tell(lifecycle(_running(domain, machine), Lifecycle.SUSPENDED, "paused"))
+
+
+def resume(session: EsxSession, domain: DomainRef) -> None:
+    """PowerOnVM_Task of a suspended guest."""
+    machine, state = require(session, domain, RUNNING, PAUSED)
+    if state is RUNNING:
+        return
+    tasks.wait(session, machine.PowerOnVM_Task(), machine=machine)
+    remember(session, machine, "poweredOn", "unpaused")
+    session.tell(lifecycle(_running(domain, machine), Lifecycle.RESUMED, "unpaused"))
+
+
+def reset(session: EsxSession, domain: DomainRef) -> None:
+    """ResetVM_Task."""
+    machine, _ = require(session, domain, RUNNING)
+    session.wait(machine.ResetVM_Task())
+    session.tell(Event(EventKind.REBOOT, _running(domain, machine)))
+
+
+def shutdown(session: EsxSession, domain: DomainRef, modes: Sequence[ShutdownMode]) -> None:
+    """ShutdownGuest: VMware Tools inside are asked, and VMware does not wait for them."""
+    machine = _listening(session, domain, modes, "shut down")
+    machine.ShutdownGuest()
+    remember(session, machine, "poweredOff", "shutdown")  # true once it is off, unless it is destroyed before
+
+
+def reboot(session: EsxSession, domain: DomainRef, modes: Sequence[ShutdownMode]) -> None:
+    """RebootGuest, by VMware Tools too."""
+    machine = _listening(session, domain, modes, "reboot")
+    machine.RebootGuest()
+    session.tell(Event(EventKind.REBOOT, _running(domain, machine)))
+
+
+def _listening(session: EsxSession, domain: DomainRef, modes: Sequence[ShutdownMode], what: str) -> Any:
+    if modes and ShutdownMode.AGENT not in modes:
+        raise UnsupportedOption(
+            f"VMware cannot {what} a guest by {' or '.join(map(str, modes))}",
+            driver="esx",
+            hint="use mode agent (VMware Tools), or none",
+        )
+    machine, state = require(session, domain, RUNNING, PAUSED)
+    if state is PAUSED:
+        raise InvalidState(
+            f"{domain} is suspended and cannot hear the request",
+            target=str(domain),
+            driver="esx",
+            hint="resume it first, or destroy it",
+        )
+    return machine

@@ -1,0 +1,64 @@
+"""``vmware-vmx``: documents as VMX files and back; and what a document may ask of VMware."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from polyvisor.errors import InvalidArgument, UnsupportedConfiguration
+from polyvisor_esx.datastores import parse_path
+from polyvisor_esx.vmx_reading import from_vmx
+from polyvisor_esx.vmx_writing import to_vmx
+
+if TYPE_CHECKING:
+    from polyvisor.model.domain import Domain
+    from polyvisor_esx.session import EsxSession
+
+FORMATS = ("vmware-vmx",)
+
+HARDWARE = 13
+"""Virtual hardware of ESX 6.5: what is written for a server whose own is not known to be older."""
+
+_PRODUCTS = {(4, 0): 7, (4, 1): 7, (5, 0): 8, (5, 1): 9, (5, 5): 10, (6, 0): 11, (6, 5): 13, (6, 7): 14, (7, 0): 17}
+"""API version of a server -> the virtual hardware that came with it (VMware's table of product and hardware)."""
+
+
+def hardware(session: EsxSession) -> int:
+    """The virtual hardware version that files for this server are written in."""
+    parts = str(session.content.about.apiVersion).split(".")
+    major, minor = int(parts[0]), int(parts[1]) if len(parts) > 1 else 0
+    fitting = [version for product, version in _PRODUCTS.items() if product <= (major, minor)]
+    return max(fitting, default=HARDWARE)
+
+
+def _require(format: str) -> None:
+    if format not in FORMATS:
+        raise InvalidArgument(f"the esx driver knows no format {format!r}", hint=f"it knows {', '.join(FORMATS)}")
+
+
+def from_native(session: EsxSession, format: str, text: str) -> Domain:
+    """The domain that a VMX file describes."""
+    _require(format)
+    return from_vmx(text)
+
+
+def to_native(session: EsxSession, format: str, config: Domain) -> str:
+    """The VMX file of a domain."""
+    _require(format)
+    return to_vmx(config, hardware=hardware(session))
+
+
+def name_file(name: str) -> str:
+    """Files of documents are on datastores. Raises UnsupportedConfiguration for others."""
+    try:
+        return str(parse_path(name))
+    except InvalidArgument as error:
+        raise UnsupportedConfiguration(error.message, driver="esx", hint=error.hint) from None
+
+
+def check(config: Domain) -> None:
+    """Raise UnsupportedConfiguration for what VMware cannot do, naming it."""
+    if config.type not in (None, "vmware"):
+        raise UnsupportedConfiguration(
+            f"a VMware server runs guests of type vmware, not {config.type}", driver="esx", hint="write type='vmware'"
+        )
+    to_vmx(config, hardware=HARDWARE)

@@ -1,0 +1,283 @@
+"""The configuration that vSphere has of a guest (VirtualMachineConfigInfo), as the settings a VMX file would hold.
+
+One reader of settings (:mod:`polyvisor_esx.vmx_reading`) then makes the document, whichever way they came. Names on
+the left are properties of the vSphere Web Services SDK's objects.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pyVmomi import vim
+
+from polyvisor_esx.session import plain_name
+from polyvisor_esx.vmxfile import Settings
+
+Device = vim.vm.device
+Pairs = Iterator[tuple[str, str]]
+
+SCSI = {
+    Device.ParaVirtualSCSIController: "pvscsi",
+    Device.VirtualLsiLogicSASController: "lsisas1068",
+    Device.VirtualLsiLogicController: "lsilogic",
+    Device.VirtualBusLogicController: "buslogic",
+}
+CARDS = {
+    Device.VirtualVmxnet3: "vmxnet3",
+    Device.VirtualVmxnet2: "vmxnet2",
+    Device.VirtualVmxnet: "vmxnet",
+    Device.VirtualE1000e: "e1000e",
+    Device.VirtualE1000: "e1000",
+    Device.VirtualPCNet32: "vlance",
+}
+ADDRESSES = {"manual": "static", "static": "static", "assigned": "vpx", "generated": "generated"}
+MODES = {"nonpersistent": "nonpersistent", "independent_nonpersistent": "independent-nonpersistent"}
+"""diskMode -> ``mode``; what is not here keeps what guests write."""
+
+EXTRA = re.compile(r"RemoteDisplay\.vnc\.|vm\.genid|sharedFolder|isolation\.tools\.hgfs|smbios\.reflecthost", re.IGNORECASE)
+"""Keys of ``extraConfig`` that say something a document has words for."""
+
+HARDWARE = "8"
+"""The format's version, which is not the hardware's."""
+
+PATHS = (
+    "name",
+    "config.uuid",
+    "config.annotation",
+    "config.guestId",
+    "config.version",
+    "config.firmware",
+    "config.bootOptions",
+    "config.hardware",
+    "config.cpuAllocation",
+    "config.memoryAllocation",
+    "config.cpuAffinity",
+    "config.extraConfig",
+    "runtime.powerState",
+)
+"""What is read of a guest for its document."""
+
+
+def settings_of(row: dict[str, Any], networks: dict[str, str]) -> Settings:
+    """The settings from properties :data:`PATHS`; ``networks`` are names by the number of their reference."""
+    config = {path.rpartition(".")[2]: value for path, value in row.items()}
+    return Settings([*_general(config), *_tuning(config), *_extra(config), *_devices(config, networks)])
+
+
+def _general(config: dict[str, Any]) -> Pairs:
+    hardware = config["hardware"]
+    version = re.search(r"\d+", str(config.get("version") or ""))
+    yield "config.version", HARDWARE
+    yield "virtualHW.version", version[0] if version else "13"
+    yield "displayName", plain_name(config["name"])
+    yield "uuid.bios", config["uuid"]
+    yield "guestOS", "other-64" if "64" in str(config.get("guestId")) else "other"
+    yield "memsize", str(hardware.memoryMB)
+    yield "numvcpus", str(hardware.numCPU)
+    if config.get("annotation"):
+        yield "annotation", config["annotation"]
+    if hardware.numCoresPerSocket and hardware.numCPU % hardware.numCoresPerSocket == 0:
+        yield "cpuid.coresPerSocket", str(hardware.numCoresPerSocket)
+    if config.get("firmware") == "efi":
+        yield "firmware", "efi"
+        yield "uefi.secureBoot.enabled", _flag(getattr(config.get("bootOptions"), "efiSecureBootEnabled", False))
+
+
+def _tuning(config: dict[str, Any]) -> Pairs:
+    cpu, memory = config.get("cpuAllocation"), config.get("memoryAllocation")
+    if cpu is not None and cpu.shares is not None and str(cpu.shares.level) != "normal":
+        level = str(cpu.shares.level)
+        yield "sched.cpu.shares", str(cpu.shares.shares) if level == "custom" else level
+    if memory is not None and memory.reservation:
+        yield "sched.mem.minsize", str(memory.reservation)
+    if memory is not None and memory.limit is not None and memory.limit > 0:
+        yield "sched.mem.max", str(memory.limit)
+    affinity = config.get("cpuAffinity")
+    if affinity is not None and affinity.affinitySet:
+        yield "sched.cpu.affinity", ",".join(str(cpu) for cpu in affinity.affinitySet)
+
+
+def _extra(config: dict[str, Any]) -> Pairs:
+    for option in config.get("extraConfig") or ():
+        if EXTRA.match(option.key):
+            yield option.key, str(option.value)
+
+
+def _flag(value: object) -> str:
+    return "TRUE" if value else "FALSE"
+
+
+# -- devices ------------------------------------------------------------------------------------------------
+
+
+def placed(devices: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    """Devices with the beginning of their settings (``scsi0:0.``, ``ethernet1.``); those a document has no words for
+    are left out."""
+    there = list(devices)
+    controllers = {each.key: each for each in there if isinstance(each, Device.VirtualController)}
+    counts = dict.fromkeys(_COUNTED.values(), 0)
+    for each in there:
+        if isinstance(each, Device.VirtualDisk | Device.VirtualCdrom):
+            if prefix := _place(each, controllers):
+                yield prefix, each
+        elif kind := next((name for kind, name in _COUNTED.items() if isinstance(each, kind)), None):
+            yield f"{kind}{counts[kind]}.", each
+            counts[kind] += 1
+
+
+_COUNTED = {
+    Device.VirtualFloppy: "floppy",
+    Device.VirtualEthernetCard: "ethernet",
+    Device.VirtualSerialPort: "serial",
+    Device.VirtualParallelPort: "parallel",
+}
+
+
+def _devices(config: dict[str, Any], networks: dict[str, str]) -> Pairs:
+    devices = list(config["hardware"].device or ())
+    for each in devices:
+        if isinstance(each, Device.VirtualController):
+            yield from _controller(each)
+        elif isinstance(each, Device.VirtualVideoCard) and each.videoRamSizeInKB:
+            yield "svga.vramSize", str(each.videoRamSizeInKB << 10)
+    for prefix, each in placed(devices):
+        match each:
+            case Device.VirtualDisk():
+                yield from _disk(each, prefix)
+            case Device.VirtualCdrom():
+                yield from _cdrom(each, prefix)
+            case Device.VirtualFloppy():
+                yield from _floppy(each, prefix)
+            case Device.VirtualEthernetCard():
+                yield from _card(each, prefix, networks)
+            case _:
+                yield from _port(each, prefix)
+
+
+def _controller(controller: Any) -> Pairs:
+    bus = bus_of(controller)
+    if bus in ("scsi", "sata"):
+        yield f"{bus}{controller.busNumber}.present", "TRUE"
+    if bus == "scsi":
+        model = next((name for kind, name in SCSI.items() if isinstance(controller, kind)), None)
+        if model:
+            yield f"scsi{controller.busNumber}.virtualDev", model
+
+
+def bus_of(controller: Any) -> str | None:
+    """``scsi``, ``sata`` or ``ide``; None for controllers that documents have no words for (NVMe)."""
+    if isinstance(controller, Device.VirtualSCSIController):
+        return "scsi"
+    if isinstance(controller, Device.VirtualSATAController):
+        return "sata"
+    return "ide" if isinstance(controller, Device.VirtualIDEController) else None
+
+
+def place(device: Any, controllers: dict[int, Any]) -> str | None:
+    controller = controllers.get(device.controllerKey)
+    bus = bus_of(controller)
+    if controller is None or bus is None:
+        return None
+    return f"{bus}{controller.busNumber}:{device.unitNumber or 0}."
+
+
+def _disk(disk: Any, prefix: str) -> Pairs:
+    name = getattr(disk.backing, "fileName", None)
+    if not name:
+        return
+    yield prefix + "present", "TRUE"
+    yield prefix + "deviceType", "scsi-hardDisk" if prefix.startswith("scsi") else "ata-hardDisk"
+    yield prefix + "fileName", name
+    if mode := MODES.get(str(getattr(disk.backing, "diskMode", ""))):
+        yield prefix + "mode", mode
+    if getattr(disk.backing, "writeThrough", False):
+        yield prefix + "writeThrough", "TRUE"
+
+
+def _cdrom(drive: Any, prefix: str) -> Pairs:
+    backing = drive.backing
+    yield prefix + "present", "TRUE"
+    match backing:
+        case Device.VirtualCdrom.IsoBackingInfo():
+            yield prefix + "deviceType", "cdrom-image"
+            yield prefix + "fileName", backing.fileName or "emptyBackingString"
+        case Device.VirtualCdrom.AtapiBackingInfo() | Device.VirtualCdrom.PassthroughBackingInfo():
+            raw = isinstance(backing, Device.VirtualCdrom.PassthroughBackingInfo)
+            yield prefix + "deviceType", "cdrom-raw" if raw else "atapi-cdrom"
+            yield from _drive(backing, prefix)
+        case _:  # a drive of the client's computer: empty as long as nobody is connected
+            yield prefix + "deviceType", "cdrom-image"
+            yield prefix + "fileName", "emptyBackingString"
+
+
+def _drive(backing: Any, prefix: str) -> Pairs:
+    if backing.useAutoDetect:
+        yield prefix + "autodetect", "TRUE"
+    yield prefix + "fileName", "auto detect" if backing.useAutoDetect else backing.deviceName or ""
+
+
+def _floppy(drive: Any, prefix: str) -> Pairs:
+    backing = drive.backing
+    yield prefix + "present", "TRUE"
+    match backing:
+        case Device.VirtualFloppy.ImageBackingInfo():
+            yield prefix + "fileType", "file"
+            yield prefix + "fileName", backing.fileName or ""
+        case Device.VirtualFloppy.DeviceBackingInfo():
+            yield prefix + "fileType", "device"
+            yield from _drive(backing, prefix)
+        case _:
+            yield prefix + "clientDevice", "TRUE"
+
+
+def _card(card: Any, prefix: str, networks: dict[str, str]) -> Pairs:
+    yield prefix + "present", "TRUE"
+    if model := next((name for kind, name in CARDS.items() if isinstance(card, kind)), None):
+        yield prefix + "virtualDev", "vmxnet" if model == "vmxnet2" else model
+        if model == "vmxnet2":
+            yield prefix + "features", "15"
+    yield from _network(card.backing, prefix, networks)
+    kind = ADDRESSES.get(str(card.addressType or "generated").lower(), "generated")
+    yield prefix + "addressType", kind
+    if card.macAddress:
+        yield prefix + ("address" if kind == "static" else "generatedAddress"), card.macAddress
+
+
+def _network(backing: Any, prefix: str, networks: dict[str, str]) -> Pairs:
+    match backing:
+        case Device.VirtualEthernetCard.NetworkBackingInfo():
+            reference = backing.network._GetMoId() if backing.network is not None else ""
+            yield prefix + "connectionType", "bridged"
+            yield prefix + "networkName", networks.get(reference) or backing.deviceName or ""
+        case Device.VirtualEthernetCard.DistributedVirtualPortBackingInfo():
+            port = backing.port
+            yield prefix + "dvs.switchId", port.switchUuid
+            for key, value in (
+                ("portId", port.portKey),
+                ("portgroupId", port.portgroupKey),
+                ("connectionId", port.connectionCookie),
+            ):
+                if value is not None:
+                    yield f"{prefix}dvs.{key}", str(value)
+        case _:
+            yield prefix + "connectionType", "none"
+
+
+def _port(port: Any, prefix: str) -> Pairs:
+    backing = port.backing
+    yield prefix + "present", "TRUE"
+    if (service := getattr(backing, "serviceURI", None)) is not None:
+        yield prefix + "fileType", "network"
+        yield prefix + "fileName", service
+        yield prefix + "network.endPoint", str(backing.direction)
+    elif (pipe := getattr(backing, "pipeName", None)) is not None:
+        yield prefix + "fileType", "pipe"
+        yield prefix + "fileName", pipe
+    elif (name := getattr(backing, "fileName", None)) is not None:
+        yield prefix + "fileType", "file"
+        yield prefix + "fileName", name
+    else:
+        yield prefix + "fileType", "device"
+        yield prefix + "fileName", getattr(backing, "deviceName", None) or ""

@@ -1,0 +1,213 @@
+"""Events from what the server tells of its guests: a filter on their properties, and a thread that waits for news.
+
+A guest that enters the filter was defined, one that leaves it undefined; its power state tells the rest. Of why VMware
+says little: what a call of this session did is known, and a guest whose system was shutting down when it went off shut
+down; whoever else switched it off is not told, so it counts as destroyed.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from pyVmomi import vim, vmodl
+
+from polyvisor.errors import PolyvisorError
+from polyvisor.spi import DomainRef, Event, Lifecycle, lifecycle
+from polyvisor_esx.faults import named
+from polyvisor_esx.session import guest_name, number_of, uuid_of
+
+if TYPE_CHECKING:
+    from polyvisor_esx.session import EsxSession
+
+log = logging.getLogger(__name__)
+Collector = vmodl.query.PropertyCollector
+
+PATHS = ("name", "config.uuid", "runtime.powerState", "guest.guestState")
+HOLD = 60
+"""Seconds the server holds a question when there is no news."""
+
+AGAIN = 2.0
+"""Seconds until the server is asked again when it could not be reached."""
+
+LATE = 0.2
+"""Seconds that ``stop`` gives a wait to begin before it is cancelled again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known of a guest. ``number`` is that of its reference; ``closing`` says that its system shuts down."""
+
+    number: int
+    name: str = ""
+    uuid: UUID | None = None
+    power: str = "poweredOff"
+    closing: bool = False
+
+    @property
+    def off(self) -> DomainRef:
+        """The guest as one that does not run."""
+        return DomainRef(self.name, self.uuid or UUID(int=0))
+
+    @property
+    def on(self) -> DomainRef:
+        """The guest as one that runs."""
+        return DomainRef(self.name, self.uuid or UUID(int=0), self.number)
+
+
+def after(before: Seen, changes: dict[str, Any]) -> Seen:
+    """What is known once these properties have changed."""
+    now = before
+    if changes.get("name") is not None:
+        now = replace(now, name=guest_name(changes))
+    if changes.get("config.uuid") is not None:
+        now = replace(now, uuid=uuid_of(changes))
+    if changes.get("runtime.powerState") is not None:
+        now = replace(now, power=str(changes["runtime.powerState"]), closing=False)
+    if "guest.guestState" in changes:
+        state = str(changes["guest.guestState"])
+        if now.power == "poweredOn" or "runtime.powerState" in changes:
+            now = replace(now, closing=state == "shuttingDown")
+    return now
+
+
+def told(before: Seen | None, now: Seen | None, reason: str = "") -> Iterator[Event]:
+    """The events between two looks at a guest, None while it is not there.
+
+    ``reason`` is what this session noted when it took the guest into its power state."""
+    if now is None:
+        if before is not None:
+            yield lifecycle(before.off, Lifecycle.UNDEFINED, "removed")
+        return
+    if before is None:
+        yield lifecycle(now.off, Lifecycle.DEFINED, "added")
+        before = replace(now, power="poweredOff")
+    elif before.name != now.name:
+        yield lifecycle(before.off, Lifecycle.UNDEFINED, "renamed")
+        yield lifecycle(now.off, Lifecycle.DEFINED, "renamed")
+    if before.power != now.power:
+        yield lifecycle(now.on, *_change(before, now, reason))
+
+
+def _change(before: Seen, now: Seen, reason: str) -> tuple[Lifecycle, str]:
+    """What a new power state is called."""
+    reverted = "from-snapshot" if reason == "from snapshot" else ""
+    if now.power == "poweredOff":
+        known = {"shutdown": "shutdown", "destroyed": "destroyed", "failed": "failed"}.get(reason)
+        return Lifecycle.STOPPED, reverted or known or ("shutdown" if before.closing else "destroyed")
+    if before.power == "poweredOff":
+        return Lifecycle.STARTED, reverted or "booted"
+    if now.power == "suspended":
+        return Lifecycle.SUSPENDED, reverted or "paused"
+    return Lifecycle.RESUMED, reverted or "unpaused"
+
+
+class Watcher:
+    """Watches the guests of a session until ``stop``. Nothing that happens after the constructor is missed."""
+
+    def __init__(self, session: EsxSession) -> None:
+        self._session = session
+        self._seen: dict[Any, Seen] = {}
+        self._ended = threading.Event()
+        self._collector: Any = None
+        self._version = ""
+        self._begin()
+        self._thread = threading.Thread(target=self._run, name="polyvisor-esx-watcher", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop watching; no event is told after this returns."""
+        self._ended.set()
+        while self._thread.is_alive() and self._thread is not threading.current_thread():
+            try:
+                self._collector.CancelWaitForUpdates()
+            except PolyvisorError as error:
+                log.debug("the wait for news could not be cancelled: %s", error)
+            self._thread.join(LATE)
+        self._drop()
+
+    def _begin(self) -> None:
+        """Make a filter and read the guests as they are."""
+        from polyvisor_esx.properties import view_filter
+
+        self._collector = self._session.content.propertyCollector.CreatePropertyCollector()
+        scope = self._session.place.reference
+        view = self._session.content.viewManager.CreateContainerView(
+            container=scope, type=[vim.VirtualMachine], recursive=True
+        )
+        self._collector.CreateFilter(spec=view_filter(vim.VirtualMachine, PATHS, view), partialUpdates=False)
+        first = self._collector.WaitForUpdatesEx(version="", options=Collector.WaitOptions(maxWaitSeconds=0))
+        self._version = first.version if first is not None else ""
+        self._seen = {ref: seen for ref, seen in self._looked(first) if seen is not None}
+
+    def _looked(self, updates: Any) -> Iterator[tuple[Any, Seen | None]]:
+        """Each guest of an answer, and what is known of it now."""
+        for each in updates.filterSet if updates is not None else ():
+            for changed in each.objectSet:
+                if not isinstance(changed.obj, vim.VirtualMachine):
+                    continue
+                if changed.kind == "leave":
+                    yield changed.obj, None
+                    continue
+                before = self._seen.get(changed.obj) or Seen(number_of(changed.obj))
+                yield changed.obj, after(before, {change.name: change.val for change in changed.changeSet})
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            try:
+                if self._collector is None:
+                    self._resume()
+                options = Collector.WaitOptions(maxWaitSeconds=HOLD)
+                updates = self._collector.WaitForUpdatesEx(version=self._version, options=options)
+            except PolyvisorError as error:
+                if not self._ended.is_set():
+                    self._lost(error)
+                continue
+            if updates is not None and not self._ended.is_set():
+                self._version = updates.version
+                for ref, now in self._looked(updates):
+                    self._note(ref, now)
+
+    def _lost(self, error: PolyvisorError) -> None:
+        """The collector is gone with its login, or the server is out of reach: begin again, after a while."""
+        log.info("watching guests at %s begins again: %s", self._session.address.host, error)
+        self._collector = None
+        if not named(error, "ManagedObjectNotFound"):
+            self._ended.wait(AGAIN)
+
+    def _resume(self) -> None:
+        """Watch again, and tell what happened meanwhile."""
+        before, self._seen = self._seen, {}
+        try:
+            self._begin()
+        except PolyvisorError:
+            self._seen = before
+            raise
+        now, self._seen = self._seen, before
+        for ref in [*before, *(ref for ref in now if ref not in before)]:
+            self._note(ref, now.get(ref))
+
+    def _note(self, ref: Any, now: Seen | None) -> None:
+        before = self._seen.get(ref)
+        if now is not None and now.uuid is None:
+            return  # the server is still making it
+        power, reason = self._session.remembered.get(ref._GetMoId(), ("", ""))
+        for event in told(before, now, reason if now is not None and power == now.power else ""):
+            self._session.events(event)
+        if now is None:
+            self._seen.pop(ref, None)
+        else:
+            self._seen[ref] = now
+
+    def _drop(self) -> None:
+        """Have the server forget the filter."""
+        if self._collector is None:
+            return
+        try:
+            self._collector.DestroyPropertyCollector()
+        except PolyvisorError as error:
+            log.debug("the filter could not be removed: %s", error)
