@@ -104,3 +104,9 @@ class SnapshotOperations:
         from polyvisor_esx import snapshots
 
         snapshots.delete(session, snapshot, job, extent=extent)
+
+    # -- events -------------------------------------------------------------------------------------------
+
+    @hookimpl
+    def watch_events(self, session: EsxSession, enabled: bool) -> None:
+        session.watch(enabled)

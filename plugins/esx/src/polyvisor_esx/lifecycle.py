@@ -18,8 +18,8 @@ RUNNING, PAUSED, OFF = DomainState.RUNNING, DomainState.PAUSED, DomainState.SHUT
 def start(session: EsxSession, domain: DomainRef) -> DomainRef:
     """PowerOnVM_Task. A question that the start runs into is answered (``auto_answer``) or ends it."""
     machine, _ = require(session, domain, OFF)
+    remember(session, machine, "poweredOn", "booted")  # before the task: the watcher may hear of its end first
     tasks.wait(session, machine.PowerOnVM_Task(), machine=machine)
-    remember(session, machine, "poweredOn", "booted")
     started = _running(domain, machine)
     session.tell(lifecycle(started, Lifecycle.STARTED, "booted"))
     return started
@@ -32,8 +32,8 @@ def _running(domain: DomainRef, machine: Any) -> DomainRef:
 def destroy(session: EsxSession, domain: DomainRef) -> None:
     """PowerOffVM_Task; a suspended guest loses its saved memory."""
     machine, _ = require(session, domain, RUNNING, PAUSED)
-    session.wait(machine.PowerOffVM_Task())
     remember(session, machine, "poweredOff", "destroyed")
+    session.wait(machine.PowerOffVM_Task())
     session.tell(lifecycle(_running(domain, machine), Lifecycle.STOPPED, "destroyed"))
 
 
@@ -42,8 +42,8 @@ def suspend(session: EsxSession, domain: DomainRef) -> None:
     machine, state = require(session, domain, RUNNING, PAUSED)
     if state is PAUSED:
         return
-    session.wait(machine.SuspendVM_Task())
     remember(session, machine, "suspended", "user")
+    session.wait(machine.SuspendVM_Task())
     session.tell(lifecycle(_running(domain, machine), Lifecycle.SUSPENDED, "paused"))
 
 
@@ -52,8 +52,8 @@ def resume(session: EsxSession, domain: DomainRef) -> None:
     machine, state = require(session, domain, RUNNING, PAUSED)
     if state is RUNNING:
         return
-    tasks.wait(session, machine.PowerOnVM_Task(), machine=machine)
     remember(session, machine, "poweredOn", "unpaused")
+    tasks.wait(session, machine.PowerOnVM_Task(), machine=machine)
     session.tell(lifecycle(_running(domain, machine), Lifecycle.RESUMED, "unpaused"))
 
 

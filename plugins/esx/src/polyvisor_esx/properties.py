@@ -26,9 +26,14 @@ def of_objects(collector: Any, kind: Any, paths: Sequence[str], objects: Iterabl
 
 def of_view(collector: Any, kind: Any, paths: Sequence[str], view: Any) -> dict[Any, Row]:
     """Properties of every object of ``kind`` in a view."""
+    return _retrieved(collector, [view_filter(kind, paths, view)])
+
+
+def view_filter(kind: Any, paths: Sequence[str], view: Any) -> Any:
+    """The filter of every object of ``kind`` in a view."""
     selection = Collector.TraversalSpec(name="members", path="view", skip=False, type=type(view))
     place = Collector.ObjectSpec(obj=view, skip=True, selectSet=[selection])
-    return _retrieved(collector, [_filter(kind, paths, [place])])
+    return _filter(kind, paths, [place])
 
 
 def of_related(collector: Any, kind: Any, paths: Sequence[str], origin: Any, path: str) -> dict[Any, Row]:

@@ -27,6 +27,7 @@ from polyvisor_esx.address import Address, parse_address
 if TYPE_CHECKING:
     from polyvisor_esx.inventory import Inventory, Place
     from polyvisor_esx.transport import Transport
+    from polyvisor_esx.watching import Watcher
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ class EsxSession(Session):
         self._known: dict[UUID, Any] = {}
         self._views: dict[tuple[Any, str], Any] = {}
         self._lock = threading.Lock()
+        self._watcher: Watcher | None = None
         self._ended = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="polyvisor-esx-keep-alive", daemon=True)
         self._keeper.start()
@@ -176,8 +178,21 @@ class EsxSession(Session):
 
     def tell(self, event: Event) -> None:
         """Announce what one of our own calls did, unless the server tells it anyway."""
-        if not self.watching:
+        from polyvisor_esx.watching import told_by_server
+
+        if not self.watching or not told_by_server(event):
             self.events(event)
+
+    def watch(self, enabled: bool) -> None:
+        """Begin to hear from the server what happens to guests, or end that."""
+        from polyvisor_esx.watching import Watcher
+
+        if enabled and self._watcher is None:
+            self._watcher = Watcher(self)
+            self.watching = True
+        elif not enabled and self._watcher is not None:
+            watcher, self._watcher, self.watching = self._watcher, None, False
+            watcher.stop()
 
     # -- the end ------------------------------------------------------------------------------------------
 
@@ -196,6 +211,7 @@ class EsxSession(Session):
 
     def close(self) -> None:
         self._ended.set()
+        self.watch(False)
         try:
             self.transport.login = None
             self.content.sessionManager.Logout()

@@ -120,7 +120,7 @@ def placed(devices: Iterable[Any]) -> Iterator[tuple[str, Any]]:
     counts = dict.fromkeys(_COUNTED.values(), 0)
     for each in there:
         if isinstance(each, Device.VirtualDisk | Device.VirtualCdrom):
-            if prefix := _place(each, controllers):
+            if prefix := place(each, controllers):
                 yield prefix, each
         elif kind := next((name for kind, name in _COUNTED.items() if isinstance(each, kind)), None):
             yield f"{kind}{counts[kind]}.", each

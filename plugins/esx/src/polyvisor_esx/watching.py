@@ -17,7 +17,7 @@ from uuid import UUID
 from pyVmomi import vim, vmodl
 
 from polyvisor.errors import PolyvisorError
-from polyvisor.spi import DomainRef, Event, Lifecycle, lifecycle
+from polyvisor.spi import DomainRef, Event, EventKind, Lifecycle, lifecycle
 from polyvisor_esx.faults import named
 from polyvisor_esx.session import guest_name, number_of, uuid_of
 
@@ -90,7 +90,8 @@ def told(before: Seen | None, now: Seen | None, reason: str = "") -> Iterator[Ev
         yield lifecycle(before.off, Lifecycle.UNDEFINED, "renamed")
         yield lifecycle(now.off, Lifecycle.DEFINED, "renamed")
     if before.power != now.power:
-        yield lifecycle(now.on, *_change(before, now, reason))
+        event, detail = _change(before, now, reason)
+        yield lifecycle(now.on, event, detail)
 
 
 def _change(before: Seen, now: Seen, reason: str) -> tuple[Lifecycle, str]:
@@ -104,6 +105,13 @@ def _change(before: Seen, now: Seen, reason: str) -> tuple[Lifecycle, str]:
     if now.power == "suspended":
         return Lifecycle.SUSPENDED, reverted or "paused"
     return Lifecycle.RESUMED, reverted or "unpaused"
+
+
+def told_by_server(event: Event) -> bool:
+    """Whether a watcher tells an event of that kind, so that the call that caused it need not."""
+    if event.kind is not EventKind.LIFECYCLE or event.event == Lifecycle.SHUTDOWN:
+        return False
+    return (event.event, event.detail) != (Lifecycle.DEFINED, "updated")
 
 
 class Watcher:
@@ -193,15 +201,13 @@ class Watcher:
 
     def _note(self, ref: Any, now: Seen | None) -> None:
         before = self._seen.get(ref)
-        if now is not None and now.uuid is None:
-            return  # the server is still making it
-        power, reason = self._session.remembered.get(ref._GetMoId(), ("", ""))
-        for event in told(before, now, reason if now is not None and power == now.power else ""):
-            self._session.events(event)
         if now is None:
             self._seen.pop(ref, None)
         else:
             self._seen[ref] = now
+        power, reason = self._session.remembered.get(ref._GetMoId(), ("", ""))
+        for event in told(_made(before), _made(now), reason if now is not None and power == now.power else ""):
+            self._session.events(event)
 
     def _drop(self) -> None:
         """Have the server forget the filter."""
@@ -211,3 +217,8 @@ class Watcher:
             self._collector.DestroyPropertyCollector()
         except PolyvisorError as error:
             log.debug("the filter could not be removed: %s", error)
+
+
+def _made(seen: Seen | None) -> Seen | None:
+    """None for a guest that the server is still making."""
+    return seen if seen is not None and seen.uuid is not None else None
