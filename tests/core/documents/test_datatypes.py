@@ -30,9 +30,9 @@ def judges(name: str) -> tuple[Any, Any]:
 
 
 def libxml2_follows(sample: str) -> bool:
-    """Whether the installed libxml2 reads numbers so written: before 2.14 it knows no plus sign before unsigned ones
-    and no more than 24 digits."""
-    return etree.LIBXML_VERSION >= (2, 14) or not ("+" in sample or re.search(r"\d{25}", sample))
+    """Whether the installed libxml2 reads numbers so written: before 2.14 it knows no sign before unsigned ones and no
+    more than 24 digits."""
+    return etree.LIBXML_VERSION >= (2, 14) or not re.search(r"^\s*[+-]\d|\d{25}", sample)
 
 
 CORNERS = [
