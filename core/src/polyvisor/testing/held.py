@@ -14,9 +14,6 @@ import pytest
 from polyvisor.operations.jobs import Progress
 from polyvisor.services.jobs import Job
 
-LONGEST_SECONDS = 120.0
-"""After so long a job that nobody let go goes on, so that a test that failed ends all the same."""
-
 
 class WatchedJob(Job[Any]):
     """A job that keeps all its news."""
@@ -39,17 +36,20 @@ class ShortLivedJob(WatchedJob):
 
 
 class HeldJob(WatchedJob):
-    """A job that stands still when it first tells how far it is, until it is let go."""
+    """A job that stands still when it first tells how far it is, until it is let go, or for ``longest`` seconds."""
 
-    def __init__(self, name: str = "held") -> None:
-        super().__init__(name)
+    def __init__(self, longest: float) -> None:
+        super().__init__("held")
+        self.longest = longest
+        self.gave_up = False
         self.reached = threading.Event()
         self.let_go = threading.Event()
 
     def progress(self, done: int, total: int = 0, *, unit: str = "bytes", phase: str = "") -> None:
         super().progress(done, total, unit=unit, phase=phase)
         self.reached.set()
-        self.let_go.wait(LONGEST_SECONDS)
+        if not self.gave_up:
+            self.gave_up = not self.let_go.wait(self.longest)
 
 
 class Held:
@@ -58,6 +58,11 @@ class Held:
     def __init__(self, job: HeldJob, future: Future[Any]) -> None:
         self.job = job
         self.future = future
+
+    def require_at_work(self) -> None:
+        """Nothing that was asked in the meantime had to wait for the work's end."""
+        waited = self.job.gave_up or self.future.done()
+        assert not waited, "a question was answered only when the work went on"
 
     def go_on(self) -> None:
         """Let the work go on, without waiting for its end."""
@@ -77,7 +82,7 @@ def held(work: Callable[[HeldJob], object], patience: float) -> Iterator[Held]:
     """Have ``work`` done in another thread until it first tells of its progress.
 
     Skips the test when the work ends without a word: there was no moment to look at it."""
-    job = HeldJob()
+    job = HeldJob(patience)
     with ThreadPoolExecutor(1) as executor:
         future = executor.submit(work, job)
         future.add_done_callback(lambda done: job.reached.set())

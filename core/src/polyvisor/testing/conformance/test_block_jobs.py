@@ -132,6 +132,7 @@ def test_a_block_job_at_work_is_told_of(bench: Bench, stacked: Domain, target: s
         assert found is not None
         assert (found.disk, found.type, found.ready) == (target, BlockJobType.PULL, False)
         assert 0 <= found.done <= found.total
+        work.require_at_work()
         assert work.end(bench.target.patience) is None
 
 
@@ -146,6 +147,7 @@ def test_a_guest_can_be_asked_while_a_disk_is_at_work(bench: Bench, stacked: Dom
     with pulling(stacked, target, bench) as work:
         assert stacked.state().state.active
         assert stacked.xml()
+        work.require_at_work()
         assert work.end(bench.target.patience) is None
 
 

@@ -119,6 +119,7 @@ def test_a_guest_at_work_can_be_asked(task: Task) -> None:
         assert task.guest.info().max_memory_kib > 0
         assert task.guest.uuid in [row.ref.uuid for row in task.guest.connection.list_domains()]
         assert task.guest.xml()
+        work.require_at_work()
         assert work.end(task.bench.target.patience) is None
 
 
@@ -130,6 +131,7 @@ def test_a_job_at_work_is_told_of(task: Task) -> None:
         assert found.operation is task.operation
         assert found.elapsed_ms >= 0
         assert not found.memory.total or found.memory.done <= found.memory.total
+        work.require_at_work()
         assert work.end(task.bench.target.patience) is None
 
 

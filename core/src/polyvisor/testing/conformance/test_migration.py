@@ -107,6 +107,7 @@ def test_a_cancelled_migration_leaves_the_guest_here(bench: Bench, guest: Domain
 def test_an_aborted_migration_leaves_the_guest_here(bench: Bench, guest: Domain, destination: Connection) -> None:
     with held(lambda job: guest.migrate(str(destination.uri), job=job), bench.target.patience) as work:
         assert guest.state().state.active
+        work.require_at_work()
         guest.abort_job()
         assert isinstance(work.end(bench.target.patience), OperationCancelled)
     assert guest.state().state is DomainState.RUNNING
