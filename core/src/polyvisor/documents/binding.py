@@ -10,6 +10,7 @@ import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
+from operator import itemgetter
 from typing import Any, Union, get_args, get_origin
 
 from polyvisor.documents import fields as f
@@ -157,6 +158,7 @@ class Spec:
         "lists",
         "mutable",
         "nested",
+        "nested_of",
         "plans",
         "required",
         "rules",
@@ -183,6 +185,7 @@ class Spec:
             if bound.required and bound.default is None and bound.kind not in f.LISTS and not bound.field.when
         )
         self.nested = tuple(bound.attr for bound in fields if bound.kind in (f.CHILD, f.CHILDREN, f.EXTENSIONS))
+        self.nested_of = _values_of(self.nested)
         self.mutable = tuple(bound.attr for bound in fields if bound.kind in (f.CHILD, f.RAW) or bound.kind in f.LISTS)
         self.plans: dict[str, Any] = {}
 
@@ -201,6 +204,13 @@ class Spec:
         if found is None:
             found = self.plans[name] = make(self)
         return found
+
+
+def _values_of(names: tuple[str, ...]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]] | None:
+    """A function that takes the values of these names out of an object's state; None for no names."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return (lambda state: (state[names[0]],)) if names else None
 
 
 def _as_listed(by: tuple[Bound, ...], key: Key) -> Key:

@@ -70,22 +70,27 @@ class Element:
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        cls._spec = None  # its own; a base's is another
+
     def __init__(self, **values: Any) -> None:
-        spec = spec_of(type(self))
-        if not values.keys() <= spec.by_name.keys():
-            raise TypeError(_unknown_keyword(type(self), spec, values))
-        state = self.__dict__
-        state.update(spec.defaults)
+        cls = type(self)
+        spec = cls._spec or spec_of(cls)
+        state = spec.defaults.copy()
         for name in spec.lists:
             state[name] = []
         state.update(values)
+        if len(state) > len(spec.by_name):
+            raise TypeError(_unknown_keyword(cls, spec, values))
         for field in spec.converters:
             if field.attr in values:
                 state[field.attr] = field.converted(values[field.attr])
         for name, factory in spec.factories:
             if name not in values:
                 state[name] = factory()
-        if not spec.required <= values.keys():
+        self.__dict__ = state
+        if spec.required and not spec.required <= values.keys():
             missing = [name for name in spec.by_name if name in spec.required and name not in values]
             raise TypeError(f"{type(self).__name__}() needs {', '.join(missing)}")
 
@@ -106,12 +111,17 @@ class Element:
 
     def copy(self) -> Self:
         """A deep copy."""
-        twin = object.__new__(type(self))
+        cls = type(self)
+        twin = object.__new__(cls)
         twin.__dict__ = state = self.__dict__.copy()
-        for name in spec_of(type(self)).mutable:
+        for name in (cls._spec or spec_of(cls)).mutable:
             value = state[name]
-            if value is not None:
-                state[name] = _copied(value)
+            if value is None:
+                continue
+            if type(value) is list:
+                state[name] = [each.copy() if isinstance(each, Element) else each for each in value] if value else []
+            else:  # several times quicker than deepcopy, which does not know what it will meet
+                state[name] = value.copy() if isinstance(value, Element) else copy.deepcopy(value)
         return twin
 
     def at_rest(self) -> Self:
@@ -129,19 +139,9 @@ class Element:
 
     def walk(self) -> Iterator[Element]:
         """This element and every Element below it, in document order."""
-        waiting: list[Element] = [self]
-        while waiting:
-            element = waiting.pop()
-            yield element
-            state = element.__dict__
-            below: list[Element] = []
-            for name in spec_of(type(element)).nested:
-                value = state[name]
-                if type(value) is list:
-                    below += value
-                elif value is not None:
-                    below.append(value)
-            waiting += below[::-1]
+        found: list[Element] = []
+        _gather(self, found)
+        return iter(found)
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
@@ -164,13 +164,21 @@ class Element:
         return write(self)
 
 
-def _copied(value: Any) -> Any:
-    """A copy of what may change; several times quicker than deepcopy, which does not know what it will meet."""
-    if isinstance(value, Element):
-        return value.copy()
-    if type(value) is list:
-        return [each.copy() if isinstance(each, Element) else each for each in value]
-    return copy.deepcopy(value)
+def _gather(element: Element, found: list[Element]) -> None:
+    """Append ``element`` and all below it."""
+    found.append(element)
+    cls = type(element)
+    nested = (cls._spec or spec_of(cls)).nested_of
+    if nested is None:
+        return
+    for value in nested(element.__dict__):
+        if value is None:
+            continue
+        if type(value) is list:
+            for each in value:
+                _gather(each, found)
+        else:
+            _gather(value, found)
 
 
 def element(tag: str, **options: Any) -> Callable[[E], E]:
@@ -223,7 +231,7 @@ def _is_family(base: type) -> TypeGuard[type[Element]]:
 def spec_of(cls: type[Element]) -> Spec:
     """The class's resolved declaration, made at first use."""
     spec = cls._spec
-    if spec is None or spec.cls is not cls:  # a base's
+    if spec is None:
         from polyvisor.documents.binding import bind
 
         spec = cls._spec = bind(cls)
