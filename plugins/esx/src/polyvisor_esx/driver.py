@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from polyvisor.spi import URI, Affect, Column, ConnectContext, DomainRef, DomainRow, DomainState, StateInfo, hookimpl
+from polyvisor_esx.driver_snapshots import SnapshotOperations
 from polyvisor_esx.session import EsxSession, open_session
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from polyvisor.operations.listing import ControlInfo, DomainInfo
 
 
-class EsxDriver:
+class EsxDriver(SnapshotOperations):
     """VMware ESX hosts and vCenters."""
 
     name = "esx"

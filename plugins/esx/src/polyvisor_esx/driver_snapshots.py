@@ -48,9 +48,7 @@ class SnapshotOperations:
         return [tree.row(node) for node in tree]
 
     @hookimpl
-    def snapshot_children(
-        self, session: EsxSession, snapshot: SnapshotRef, *, descendants: bool
-    ) -> list[SnapshotRow]:
+    def snapshot_children(self, session: EsxSession, snapshot: SnapshotRef, *, descendants: bool) -> list[SnapshotRow]:
         from polyvisor_esx import snapshots
 
         return snapshots.children(session, snapshot, descendants=descendants)

@@ -36,7 +36,7 @@ TOOLS_RUN = "guestToolsRunning"
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A snapshot in its tree. ``reference`` is the VirtualMachineSnapshot, ``power`` the power state it was taken in."""
+    """A snapshot in its tree. ``reference`` is the VirtualMachineSnapshot, ``power`` the state it was taken in."""
 
     reference: Any
     name: str
@@ -217,7 +217,8 @@ def _require_possible(session: EsxSession, domain: DomainRef, config: DomainSnap
     if not asked:
         return
     devices = configuration.document(session, domain).devices
-    align(config.copy(), {disk.target.dev: getattr(disk.source, "file", None) for disk in (devices.disks if devices else ())})
+    disks = devices.disks if devices else []
+    align(config.copy(), {disk.target.dev: getattr(disk.source, "file", None) for disk in disks})
     for name, disk in asked.items():
         if disk.snapshot not in (None, "internal") or disk.has_image:
             raise UnsupportedConfiguration(

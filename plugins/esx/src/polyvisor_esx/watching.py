@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 Collector = vmodl.query.PropertyCollector
 
-PATHS = ("name", "config.uuid", "runtime.powerState", "guest.guestState")
+PATHS = ("name", "config.uuid", "runtime.powerState", "guest.guestState", "runtime.host")
 HOLD = 60
 """Seconds the server holds a question when there is no news."""
 
@@ -35,18 +35,22 @@ AGAIN = 2.0
 """Seconds until the server is asked again when it could not be reached."""
 
 LATE = 0.2
-"""Seconds that ``stop`` gives a wait to begin before it is cancelled again."""
+ATTEMPTS = 25
+"""Seconds that ``stop`` gives a wait to end before it is cancelled again, and how often it is. A server that is out of
+reach cancels nothing; the thread then ends by itself, in silence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is known of a guest. ``number`` is that of its reference; ``closing`` says that its system shuts down."""
+    """What is known of a guest. ``number`` is that of its reference; ``closing`` says that its system shuts down;
+    ``host`` is the HostSystem it is on."""
 
     number: int
     name: str = ""
     uuid: UUID | None = None
     power: str = "poweredOff"
     closing: bool = False
+    host: Any = None
 
     @property
     def off(self) -> DomainRef:
@@ -68,6 +72,8 @@ def after(before: Seen, changes: dict[str, Any]) -> Seen:
         now = replace(now, uuid=uuid_of(changes))
     if changes.get("runtime.powerState") is not None:
         now = replace(now, power=str(changes["runtime.powerState"]), closing=False)
+    if changes.get("runtime.host") is not None:
+        now = replace(now, host=changes["runtime.host"])
     if "guest.guestState" in changes:
         state = str(changes["guest.guestState"])
         if now.power == "poweredOn" or "runtime.powerState" in changes:
@@ -123,6 +129,7 @@ class Watcher:
         self._ended = threading.Event()
         self._collector: Any = None
         self._version = ""
+        self._container, self._hosts = _scope(session)
         self._begin()
         self._thread = threading.Thread(target=self._run, name="polyvisor-esx-watcher", daemon=True)
         self._thread.start()
@@ -130,9 +137,12 @@ class Watcher:
     def stop(self) -> None:
         """Stop watching; no event is told after this returns."""
         self._ended.set()
-        while self._thread.is_alive() and self._thread is not threading.current_thread():
+        for _ in range(ATTEMPTS):
+            if not self._thread.is_alive():
+                break
             try:
-                self._collector.CancelWaitForUpdates()
+                if (collector := self._collector) is not None:
+                    collector.CancelWaitForUpdates()
             except PolyvisorError as error:
                 log.debug("the wait for news could not be cancelled: %s", error)
             self._thread.join(LATE)
@@ -143,9 +153,8 @@ class Watcher:
         from polyvisor_esx.properties import view_filter
 
         self._collector = self._session.content.propertyCollector.CreatePropertyCollector()
-        scope = self._session.place.reference
         view = self._session.content.viewManager.CreateContainerView(
-            container=scope, type=[vim.VirtualMachine], recursive=True
+            container=self._container, type=[vim.VirtualMachine], recursive=True
         )
         self._collector.CreateFilter(spec=view_filter(vim.VirtualMachine, PATHS, view), partialUpdates=False)
         first = self._collector.WaitForUpdatesEx(version="", options=Collector.WaitOptions(maxWaitSeconds=0))
@@ -178,7 +187,8 @@ class Watcher:
             if updates is not None and not self._ended.is_set():
                 self._version = updates.version
                 for ref, now in self._looked(updates):
-                    self._note(ref, now)
+                    if not self._ended.is_set():
+                        self._note(ref, now)
 
     def _lost(self, error: PolyvisorError) -> None:
         """The collector is gone with its login, or the server is out of reach: begin again, after a while."""
@@ -206,8 +216,15 @@ class Watcher:
         else:
             self._seen[ref] = now
         power, reason = self._session.remembered.get(ref._GetMoId(), ("", ""))
-        for event in told(_made(before), _made(now), reason if now is not None and power == now.power else ""):
+        known = reason if now is not None and power == now.power else ""
+        for event in told(self._ours(before), self._ours(now), known):
             self._session.events(event)
+
+    def _ours(self, seen: Seen | None) -> Seen | None:
+        """None for a guest that is elsewhere, or that the server is still making."""
+        if seen is None or seen.uuid is None or (self._hosts is not None and seen.host not in self._hosts):
+            return None
+        return seen
 
     def _drop(self) -> None:
         """Have the server forget the filter."""
@@ -219,6 +236,13 @@ class Watcher:
             log.debug("the filter could not be removed: %s", error)
 
 
-def _made(seen: Seen | None) -> Seen | None:
-    """None for a guest that the server is still making."""
-    return seen if seen is not None and seen.uuid is not None else None
+def _scope(session: EsxSession) -> tuple[Any, frozenset[Any] | None]:
+    """The container whose guests are watched, and the hosts that theirs have to be on; None for any.
+
+    A host's or a cluster's guests are watched in its data centre: they come and go there by migration, too."""
+    place = session.place
+    if isinstance(place.reference, vim.Folder | vim.Datacenter):
+        return place.reference, None
+    hosts = frozenset(each.reference for each in place.all(vim.HostSystem))
+    datacenter = session.inventory.above(place, vim.Datacenter)
+    return (datacenter or session.inventory.root).reference, hosts
