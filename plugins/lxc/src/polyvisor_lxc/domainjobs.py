@@ -9,8 +9,8 @@ from typing import Any
 from polyvisor.errors import Busy, InvalidState, OperationCancelled
 from polyvisor.operations.domainjobs import DomainJob, JobOperation, JobType
 from polyvisor.operations.jobs import Progress
-from polyvisor.spi import DomainRef, DomainState, JobControl
-from polyvisor_lxc import guests, stopping
+from polyvisor.spi import DomainRef, DomainState, Event, EventKind, JobControl
+from polyvisor_lxc import bus, guests, stopping
 from polyvisor_lxc.process import Process
 from polyvisor_lxc.session import LxcSession
 
@@ -64,6 +64,8 @@ class Work:
             stopping.thaw(guests.look(self._session, self._domain.uuid).group)
         kept = {key: value for key, value in status.items() if key != "job"}
         self._session.store.write_status(self._domain.uuid, kept)
+        data = {"operation": status["job"]["operation"], "aborted": bool(status["job"].get("abort"))}
+        bus.publish(self._session, Event(EventKind.JOB_COMPLETED, self._domain, data=data))
 
 
 def begin(session: LxcSession, domain: DomainRef, found: guests.Look, job: JobControl, operation: str) -> Work:

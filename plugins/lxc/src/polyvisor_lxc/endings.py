@@ -2,8 +2,8 @@
 
 Nobody of ours may be there then. So liblxc's monitor runs a script of a few lines when the container has stopped
 (``lxc.hook.post-stop``); what it may do is in a file beside it. A container that may not reboot has its monitor ended
-before that starts it again. One that is to be restarted gets a process of its own, which waits until the monitor is
-gone and does what a manager would have done.
+before that starts it again. One that is to be restarted, or that reboots with a root whose ids are shifted, gets a
+process of its own, which waits until the monitor is gone and does what a manager would have done.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from polyvisor.errors import PolyvisorError
-from polyvisor.spi import URI, ConnectContext, DomainState
+from polyvisor.spi import URI, ConnectContext, Event, EventKind
 from polyvisor.state import Paths, write_atomic
-from polyvisor_lxc import guests
+from polyvisor_lxc import bus, guests
 from polyvisor_lxc.session import GuestFiles, LxcSession
 
 if TYPE_CHECKING:
@@ -33,8 +33,14 @@ _DIRECTORIES = ("config", "state", "run", "log", "cache")
 
 
 def write_wishes(files: GuestFiles, running: Domain) -> None:
-    """Write down, for the script, what shall follow: ``end`` for a reboot, ``care`` for an end that needs somebody."""
-    words = ["end"] if str(running.on_reboot or "restart") != "restart" else []
+    """Write down, for the script, what shall follow a reboot (``end``, ``again``) and an end (``care``)."""
+    from polyvisor_lxc.preparation import shifted
+
+    words = []
+    if str(running.on_reboot or "restart") != "restart":
+        words.append("end")
+    elif shifted(running):
+        words.append("again")  # liblxc forgets, when it starts a container again, to shift the ids of its root
     after = {str(running.on_poweroff or "destroy"), str(running.on_crash or "destroy")}
     words += ["care"] if after != {"destroy"} else []
     write_atomic(files.wishes, " ".join(words).encode(), durable=False)
@@ -42,39 +48,62 @@ def write_wishes(files: GuestFiles, running: Domain) -> None:
 
 def hook(session: LxcSession, files: GuestFiles) -> str:
     """The script. Nothing but our own paths is in it; liblxc sets ``LXC_TARGET`` (lxc.container.conf(5))."""
-    wishes, pid = shlex.quote(files.wishes), shlex.quote(files.pid)
+    wishes, pid, mark = shlex.quote(files.wishes), shlex.quote(files.pid), shlex.quote(files.rebooting)
     where = {name: os.fspath(getattr(session.paths, name)) for name in _DIRECTORIES}
     argument = shlex.quote(json.dumps({"paths": where, "uuid": str(files.uuid)}))
     path = shlex.quote(os.pathsep.join(entry for entry in sys.path if entry))
     python = shlex.quote(sys.executable or "python3")
+    care = f"PYTHONPATH={path} setsid {python} -m {__name__} {argument} < /dev/null > /dev/null 2>&1 &"
     return (
+        f": > {shlex.quote(files.stopped)}\n"
         f"case $LXC_TARGET:$(cat {wishes}) in\n"
         f'reboot:end*) kill -KILL "$(cat {pid})" ;;\n'
-        f"stop:*care) PYTHONPATH={path} setsid {python} -m {__name__} {argument} < /dev/null > /dev/null 2>&1 & ;;\n"
+        f'reboot:again*) : > {mark}; {care} kill -KILL "$(cat {pid})" ;;\n'
+        f"stop:*care) {care}\n;;\n"
         "esac\n"
     )
 
 
 def follow(session: LxcSession, uuid: UUID) -> None:
     """Do what a container that has ended by itself asks for; nothing for one that was destroyed."""
-    from polyvisor_lxc import configuration, lifecycle
-
     process = guests.look(session, uuid).process
     if process is not None:
         process.wait(_PATIENCE)
     with session.store.lock(uuid):
         found = guests.look(session, uuid)
-        if found.alive or found.status is None or found.status.get("ending"):
+        if found.status is None or found.status.get("ending"):
             return
-        files = session.files(uuid)
-        running = configuration.read_live(session, found.ref(str(found.status["name"])))
-        crashed = found.state.state is DomainState.SHUT_OFF and found.state.reason == "crashed"
-        wish = str((running.on_crash if crashed else running.on_poweroff) or "destroy")
-        if wish == "preserve":
-            preserve(files)
-        guests.settle(session, uuid)
-        if wish == "restart":
-            lifecycle.start_again(session, configuration.parse(configuration.text(running)))
+        if guests.rebooting(session.files(uuid), found.status):
+            _reboot(session, found)
+        elif not found.alive:
+            _wish(session, found)
+
+
+def _reboot(session: LxcSession, found: guests.Look) -> None:
+    """Start the same instance again."""
+    from polyvisor_lxc import configuration, lifecycle
+
+    assert found.status is not None
+    running = configuration.read_live(session, found.ref(str(found.status["name"])))
+    guests.clear_processes(found)
+    again = lifecycle.start_again(session, configuration.parse(configuration.text(running)), number=found.id)
+    bus.publish(session, Event(EventKind.REBOOT, again, data={"by_guest": True}))
+
+
+def _wish(session: LxcSession, found: guests.Look) -> None:
+    """What ``<on_poweroff>`` or ``<on_crash>`` says."""
+    from polyvisor_lxc import configuration, lifecycle
+
+    assert found.status is not None
+    files = session.files(found.uuid)
+    running = configuration.read_live(session, found.ref(str(found.status["name"])))
+    crashed = found.state.reason == "crashed"
+    wish = str((running.on_crash if crashed else running.on_poweroff) or "destroy")
+    if wish == "preserve":
+        preserve(files)
+    guests.settle(session, found.uuid)
+    if wish == "restart":
+        lifecycle.start_again(session, configuration.parse(configuration.text(running)))
 
 
 def preserve(files: GuestFiles) -> None:

@@ -6,7 +6,7 @@ holds the container's lock changes anything.
 
 Keys of a status record: ``name``, ``id``, ``phase`` (``starting`` or ``running``), ``pid`` and ``started`` (of the
 monitor; ticks, see :class:`~polyvisor_lxc.process.Process`), ``since`` (seconds since the epoch), ``groups`` (the
-directory of each control group), ``around`` (those of the monitor), ``shutdown`` (a manager asked init to stop),
+directory of each control group), ``around`` (those of the monitor),
 ``ending`` (reason of the end that a manager is bringing about), ``owner`` (pid and ticks of the process whose
 connection the container is tied to), ``why`` (the reason of its running), ``job`` (what is copied of it and by whom),
 and what tables show: ``memory_kib``, ``max_memory_kib``, ``vcpus``, ``title``, ``os_type``, ``taints``, ``consoles``.
@@ -31,6 +31,9 @@ from polyvisor_lxc.process import Process, children, find
 from polyvisor_lxc.session import GuestFiles, LxcSession
 
 STARTING, RUNNING = "starting", "running"
+
+_LONGEST_REBOOT = 60.0
+"""Seconds within which a container that reboots runs again, or is taken for dead."""
 
 _ABANDONED = 10.0
 """Seconds that what is left of a half done start has to end."""
@@ -98,7 +101,19 @@ def examine(files: GuestFiles, status: dict[str, Any]) -> Look:
     process = monitor(files, status)
     if process is not None:
         return Look(files.uuid, status, True, _live_state(status))
+    if rebooting(files, status):
+        return Look(files.uuid, status, True, StateInfo(DomainState.RUNNING, status.get("why", "booted")))
     return Look(files.uuid, status, False, StateInfo(DomainState.SHUT_OFF, _end_reason(files, status)))
+
+
+def rebooting(files: GuestFiles, status: dict[str, Any]) -> bool:
+    """Whether a container whose monitor is gone is about to be started again, see :mod:`polyvisor_lxc.endings`."""
+    if "ending" in status or status["phase"] != RUNNING:
+        return False
+    try:
+        return time.time() - os.stat(files.rebooting).st_mtime < _LONGEST_REBOOT
+    except OSError:
+        return False
 
 
 def monitor(files: GuestFiles, status: dict[str, Any]) -> Process | None:
@@ -121,8 +136,6 @@ def _live_state(status: dict[str, Any]) -> StateInfo:
         return StateInfo(DomainState.PAUSED, "starting up")
     if Group(status.get("groups", {})).frozen():
         return StateInfo(DomainState.PAUSED, "creating snapshot" if _at_work(status) else "user")
-    if status.get("shutdown"):
-        return StateInfo(DomainState.SHUTDOWN, "user")
     return StateInfo(DomainState.RUNNING, status.get("why", "booted"))
 
 
@@ -137,10 +150,12 @@ def _end_reason(files: GuestFiles, status: dict[str, Any]) -> str:
         return str(intended)
     if status["phase"] == STARTING:
         return "failed"
+    if not os.path.exists(files.stopped):
+        return "crashed"  # the monitor has not come to see it end
     how = journal.ending(files.journal)
     if how.status is not None or how.signal in (_HALTED, _REBOOTED):
         return "shutdown"
-    return "crashed"  # killed from outside, by a fault of its own, or together with its monitor
+    return "crashed"  # killed from outside, or by a fault of its own
 
 
 def settle(session: LxcSession, uuid: UUID) -> Look:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 _LINE = re.compile(rb" (\d{14}\.\d{3}) (TRACE|DEBUG|INFO|NOTICE|WARN|ERROR|CRIT|ALERT|FATAL) +\S+ - [^ ]+ - (.*)")
 _ERROR = re.compile(rb"Child <(\d+)> ended on error \((\d+)\)")
-_SIGNAL = re.compile(rb"Child <(\d+)> ended on signal \(?(\d+)\)?")
+_SIGNAL = re.compile(rb"Child <(\d+)> ended on signal [^(\n]*\((\d+)\)")
 _STARTED = re.compile(rb'Started ".*" with pid "(\d+)"')
 _NOISE = (
     "The container failed to start",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from polyvisor.errors import (
+    AlreadyExists,
     HypervisorError,
     InvalidArgument,
     InvalidState,
@@ -70,16 +71,19 @@ def create(session: LxcSession, config: Domain, *, autodestroy: bool, fds: Seque
     uuid = configuration.identity(config)
     with session.store.lock(uuid):
         if guests.settle(session, uuid).alive:
-            raise InvalidState(f"domain {config.name!r} is already running", driver="lxc")
+            raise AlreadyExists(f"domain {config.name!r} is already running", driver="lxc", hint="destroy it first")
         with configuration.names(session):
             configuration.refuse_taken(session, config.name, uuid)
             intent = _intend(session, config, autodestroy=autodestroy)
         return _run(session, *intent, fds=fds)
 
 
-def start_again(session: LxcSession, config: Domain) -> DomainRef:
-    """Start a container once more that has ended by itself; the caller holds its lock."""
-    return _run(session, *_intend(session, config, autodestroy=False), fds=())
+def start_again(session: LxcSession, config: Domain, *, number: int | None = None) -> DomainRef:
+    """Start a container once more that has ended by itself; the caller holds its lock.
+
+    With ``number`` it is the same instance still, of whose start nobody is told."""
+    intent = _intend(session, config, autodestroy=False, number=number)
+    return _run(session, *intent, fds=(), told=number is None)
 
 
 def start_from_snapshot(session: LxcSession, config: Domain, *, paused: bool) -> DomainRef:
@@ -345,7 +349,6 @@ def shutdown(session: LxcSession, domain: DomainRef, modes: Sequence[ShutdownMod
     with guests.active(session, domain) as found:
         assert found.status is not None
         _ask(session, domain, found, "halt")
-        session.store.write_status(domain.uuid, {**found.status, "shutdown": True})
         bus.tell(session, found.ref(found.status["name"]), Lifecycle.SHUTDOWN, "host")
 
 

@@ -99,10 +99,10 @@ class GuestFiles:
     """The run-time files of one container; its directory exists while it runs.
 
     ``config`` is what liblxc is told, ``seccomp`` its policy, ``journal`` liblxc's log (see
-    :mod:`polyvisor_lxc.journal`), ``pid`` the number of its monitor, ``hook`` what the monitor runs when the container
-    has stopped, ``wishes`` what shall follow, ``live`` the live document, ``console`` what the
-    container prints on its console, ``overlays`` its snapshots. liblxc knows the container by its UUID below
-    ``lxcpath``, where it keeps nothing."""
+    :mod:`polyvisor_lxc.journal`), ``pid`` the number of its monitor, ``live`` the live document, ``console`` what the
+    container prints on its console, ``overlays`` its snapshots. ``hook`` is what the monitor runs when the container has
+    stopped, ``wishes`` what shall follow then, ``stopped`` that it was run, ``rebooting`` that a new start follows (see
+    :mod:`polyvisor_lxc.endings`). liblxc knows the container by its UUID below ``lxcpath``, where it keeps nothing."""
 
     __slots__ = (
         "config",
@@ -114,7 +114,9 @@ class GuestFiles:
         "lxcpath",
         "overlays",
         "pid",
+        "rebooting",
         "seccomp",
+        "stopped",
         "uuid",
         "wishes",
     )
@@ -130,6 +132,8 @@ class GuestFiles:
         self.seccomp = f"{self.directory}/seccomp"
         self.hook = f"{self.directory}/ended"
         self.wishes = f"{self.directory}/wishes"
+        self.rebooting = f"{self.directory}/rebooting"
+        self.stopped = f"{self.directory}/stopped"
         self.console = f"{paths.log}/{uuid}.console.log"
         self.overlays = f"{paths.state}/snapshots/{uuid}"
 

@@ -8,17 +8,19 @@ types, under a lock, and what comes back from it is drained, for the log has it 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import select
 import shutil
+import struct
 import subprocess
 import termios
 import threading
 import time
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 from polyvisor.errors import Busy, HypervisorError, InvalidState, NoSuchDevice
 from polyvisor.spi import DomainRef
@@ -30,6 +32,12 @@ from polyvisor_lxc.session import GuestFiles, LxcSession
 
 LONGEST_LOG = 8 * 1024 * 1024
 """Bytes of console output kept in the log; what went before is in the file beside it, ending in ``.1``."""
+
+_IDLE = 0.3
+"""Seconds without typing after which lxc-console is ended, so that other processes may type."""
+
+_PASSING = 0.02
+"""Seconds that lxc-console has to pass on what it has read."""
 
 _PATIENCE = 5.0
 """Seconds that lxc-console has to attach, and that others have to finish typing."""
@@ -52,21 +60,36 @@ def open_console(session: LxcSession, domain: DomainRef, *, device: str | None, 
     if found.process is None:
         raise InvalidState(f"{domain} is still starting", target=str(domain), driver="lxc")
     rotate(chosen["log"])
-    typist = Typist(session.files(domain.uuid), int(chosen["tty"]), str(domain))
+    typist = Typist.of(session.files(domain.uuid), int(chosen["tty"]), str(domain))
     return ConsoleStream(chosen["log"], typist, found.process, str(domain), replay=replay)
 
 
 class Typist:
-    """Types on a console by way of lxc-console, which it starts when there is something to type."""
+    """Types on a console by way of lxc-console, which runs while there is something to type and a moment longer.
+
+    The streams of this process on one console share it; other processes get their turn when it lets go."""
+
+    _shared: ClassVar[dict[tuple[str, int], Typist]] = {}
+    _sharing: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(self, files: GuestFiles, number: int, target: str) -> None:
         self._files = files
         self._number = number
         self._target = target
+        self._users = 0
         self._lock = threading.Lock()
         self._held = ExitStack()
         self._end: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._last = 0.0
+
+    @classmethod
+    def of(cls, files: GuestFiles, number: int, target: str) -> Typist:
+        """The one of this console; each caller closes it once."""
+        with cls._sharing:
+            found = cls._shared.setdefault((files.directory, number), cls(files, number, target))
+            found._users += 1
+            return found
 
     def write(self, data: bytes) -> int:
         """Hand over ``data``; returns how much of it was taken."""
@@ -74,9 +97,9 @@ class Typist:
             if self._end is None:
                 self._attach()
             assert self._end is not None
-            self._drain()
             poller = select.poll()
             poller.register(self._end, select.POLLOUT)
+            self._drain()
             while not poller.poll(50):
                 self._drain()
             try:
@@ -86,9 +109,16 @@ class Typist:
                 raise HypervisorError(
                     f"the console of {self._target} is gone: {error.strerror}", driver="lxc"
                 ) from error
+            finally:
+                self._last = time.monotonic()
 
     def close(self) -> None:
-        """Let others type."""
+        """Nobody types here any more, if this was the last user."""
+        with self._sharing:
+            self._users -= 1
+            if self._users:
+                return
+            self._shared.pop((self._files.directory, self._number), None)
         with self._lock:
             self._detach()
 
@@ -108,6 +138,8 @@ class Typist:
         self._end = ours
         os.set_blocking(ours, False)
         self._await_attachment()
+        self._last = time.monotonic()
+        threading.Thread(target=self._let_go_when_idle, name="polyvisor-lxc-typist", daemon=True).start()
 
     def _await_attachment(self) -> None:
         """Wait until lxc-console has the console: then it puts its terminal, ours, into raw mode."""
@@ -121,6 +153,17 @@ class Typist:
                     f"the console of {self._target} takes no input: {said or 'no answer'}", driver="lxc"
                 )
             time.sleep(0.001)
+
+    def _let_go_when_idle(self) -> None:
+        while True:
+            time.sleep(_IDLE / 4)
+            with self._lock:
+                if self._end is None:
+                    return
+                if time.monotonic() - self._last > _IDLE:
+                    self._detach()
+                    return
+                self._drain()
 
     def _said(self) -> str:
         assert self._end is not None
@@ -139,7 +182,7 @@ class Typist:
 
     def _detach(self) -> None:
         if self._end is not None:
-            self._drain()
+            self._hand_over()
             os.close(self._end)
             self._end = None
         if self._process is not None:
@@ -147,6 +190,17 @@ class Typist:
             self._process.wait()
             self._process = None
         self._held.close()
+
+    def _hand_over(self) -> None:
+        """Let lxc-console read what was typed last (TIOCOUTQ counts what it has not) and pass it on."""
+        assert self._end is not None
+        deadline = time.monotonic() + 1.0
+        while self._process is not None and self._process.poll() is None and time.monotonic() < deadline:
+            left = struct.unpack("i", fcntl.ioctl(self._end, termios.TIOCOUTQ, bytes(4)))[0]
+            self._drain()
+            if not left and time.monotonic() - self._last > _PASSING:
+                return
+            time.sleep(0.002)
 
 
 class ConsoleStream:
@@ -281,8 +335,6 @@ def _private(path: str, flags: int) -> int:
 
 
 def _pidfd(process: Process) -> int | None:
-    import fcntl
-
     with process.handle() as descriptor:
         return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC) if descriptor is not None else None
 

@@ -118,7 +118,9 @@ class Watcher:
                 self._reboots(uuid)
                 self._forget(uuid)
             self._session.events(event)
-            if event.event == Lifecycle.STARTED:
+            if event.kind is EventKind.REBOOT:
+                self._forget(uuid)  # it has another monitor now
+            if event.event == Lifecycle.STARTED or event.kind is EventKind.REBOOT:
                 self._follow(uuid, self._session.store.read_status(uuid))
         for uuid in list(self._guests):
             self._reboots(uuid)
