@@ -195,10 +195,10 @@ class System:
 def try_inside(root: Path, outdir: Path) -> None:
     """What is tried in the system at ``root``; ends the program when anything is not as it should be."""
     system = System(root)
-    plugins = [plugin.package for plugin in generate.plugins()]
-    ours = ["polyvisor", "python3-polyvisor", "polyvisor-schemas", *plugins]
     system.offer(outdir)
-    isolated(system)
+    plugins = [plugin for plugin in generate.plugins() if installable(system, plugin)]
+    ours = ["polyvisor", "python3-polyvisor", "polyvisor-schemas", *(plugin.package for plugin in plugins)]
+    isolated(system, plugins)
     # What they stand on first, so that what is compared afterwards is their own doing. Not what they recommend, but
     # for what the tests take: that containers can be installed is no question here.
     others = system.would_install(*ours, "qemu-system-x86") - {*ours}
@@ -214,11 +214,24 @@ def try_inside(root: Path, outdir: Path) -> None:
     print("purged; nothing is left, nothing else is gone", flush=True)
 
 
-def isolated(system: System) -> None:
+def installable(system: System, plugin: generate.Plugin) -> bool:
+    """Whether this release has what the plugin needs. It may lack a library of Python, or have too old a one: that is
+    told, and the others are tried. What depends on the core alone has to be installable."""
+    if not plugin.python:
+        return True
+    command = ("chroot", system.root, "apt-get", "install", "--simulate", plugin.package)
+    done = subprocess.run(command, capture_output=True, text=True, env=distribution_only() | {"LC_ALL": "C.UTF-8"})
+    if done.returncode:
+        reasons = [line.strip() for line in done.stdout.splitlines() if "Depends:" in line]
+        print(f"NOT TRIED: {release()} cannot have {plugin.package}: {'; '.join(reasons)}", flush=True)
+    return done.returncode == 0
+
+
+def isolated(system: System, plugins: Sequence[generate.Plugin]) -> None:
     """Each plugin brings nothing of another plugin's or of its hypervisor's.
 
     What its own hypervisor's packages need in their turn is not counted: lxc depends on dnsmasq-base."""
-    needs = {plugin.package: {*plugin.needs["debian"].everything} for plugin in generate.plugins()}
+    needs = {plugin.package: {*plugin.needs["debian"].everything} for plugin in plugins}
     for package, own in needs.items():
         brings = system.would_install(package, "polyvisor", *own)
         foreign = {name for other, names in needs.items() if other != package for name in names | {other}}

@@ -51,6 +51,8 @@ class Plugin:
     summary: str
     about: str
     needs: Mapping[str, Needs] = field(default_factory=dict)
+    python: Sequence[tuple[str, str]] = ()
+    """Libraries of Python that it depends on, and the oldest version of each that will do."""
 
     @property
     def package(self) -> str:
@@ -76,7 +78,17 @@ def plugins() -> list[Plugin]:
         raise SystemExit(f"packages.toml lacks [plugins.{min(missing)}], which is in the workspace")
     if superfluous := told.keys() - there:
         raise SystemExit(f"packages.toml has [plugins.{min(superfluous)}], which is not in the workspace")
-    return [Plugin(name, told[name]["summary"], told[name]["about"], _needs(told[name])) for name in sorted(there)]
+    return [
+        Plugin(name, told[name]["summary"], told[name]["about"], _needs(told[name]), libraries(name))
+        for name in sorted(there)
+    ]
+
+
+def libraries(plugin: str) -> list[tuple[str, str]]:
+    """What a plugin's pyproject.toml asks for beside the core, as names and oldest versions."""
+    text = (WORKSPACE / "plugins" / plugin / "pyproject.toml").read_text("utf-8")
+    asked = [requirement.split(">=") for requirement in tomllib.loads(text)["project"]["dependencies"]]
+    return [(name, oldest) for name, oldest in asked if name != "polyvisor"]
 
 
 def runtime() -> list[tuple[str, str]]:
@@ -115,7 +127,12 @@ def debian_plugin(plugin: Plugin) -> str:
             "Architecture: all",
             *field_of(
                 "Depends",
-                ["python3-polyvisor (>= ${source:Upstream-Version})", "${misc:Depends}", "${python3:Depends}"],
+                [
+                    "python3-polyvisor (>= ${source:Upstream-Version})",
+                    *(f"python3-{name} (>= {oldest})" for name, oldest in plugin.python),
+                    "${misc:Depends}",
+                    "${python3:Depends}",
+                ],
             ),
             *field_of("Recommends", ["polyvisor", *needs.recommends]),
             *field_of("Suggests", needs.suggests),
@@ -153,6 +170,7 @@ def rpm_plugin(plugin: Plugin) -> str:
             f"%package -n {plugin.package}",
             f"Summary: One API over many hypervisors: {plugin.summary}",
             "Requires: python3-polyvisor >= %{version}",
+            *(f"Requires: python3-{name} >= {oldest}" for name, oldest in plugin.python),
             "Recommends: polyvisor",
             *tags(plugin.needs["rpm"]),
             "",

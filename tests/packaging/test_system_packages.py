@@ -111,8 +111,14 @@ def test_the_library_asks_for_what_its_distribution_asks_for():
 def test_a_plugin_asks_for_the_core_and_no_other_plugin_or_its_hypervisor(package):
     fields = CONTROL[package]
     project = tomllib.loads((HOMES[package] / "pyproject.toml").read_text())["project"]
-    assert [re.split(r"\W", name)[0] for name in project["dependencies"]] == ["polyvisor"]
-    assert names(fields["Depends"]) == {"python3-polyvisor", "${misc:Depends}", "${python3:Depends}"}
+    core, *libraries = project["dependencies"]
+    assert core.startswith("polyvisor>=")
+    assert not [name for name in libraries if name.startswith("polyvisor")]
+    for library, oldest in (requirement.split(">=") for requirement in libraries):
+        assert f"python3-{library} (>= {oldest})" in fields["Depends"]
+        assert f"\nRequires: python3-{library} >= {oldest}\n" in SPEC.partition(f"%package -n {package}\n")[2]
+    own = {f"python3-{library.split('>')[0]}" for library in libraries}
+    assert names(fields["Depends"]) == {"python3-polyvisor", "${misc:Depends}", "${python3:Depends}", *own}
     others = [CONTROL[other] for other in PLUGINS if other != package]
     foreign = {name for other in others for name in names(other.get("Recommends", "")) - {"polyvisor"}}
     asked = names(fields.get("Recommends", "")) | names(fields.get("Suggests", ""))
