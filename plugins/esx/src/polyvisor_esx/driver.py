@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from polyvisor.spi import URI, Affect, Column, ConnectContext, DomainRef, DomainRow, DomainState, StateInfo, hookimpl
+from polyvisor_esx.driver_devices import DeviceOperations
 from polyvisor_esx.driver_snapshots import SnapshotOperations
 from polyvisor_esx.session import EsxSession, open_session
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from polyvisor.operations.listing import ControlInfo, DomainInfo
 
 
-class EsxDriver(SnapshotOperations):
+class EsxDriver(DeviceOperations, SnapshotOperations):
     """VMware ESX hosts and vCenters."""
 
     name = "esx"

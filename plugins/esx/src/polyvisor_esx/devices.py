@@ -1,0 +1,273 @@
+"""Plugging disks, network cards and media into guests and out of them, as device changes of ReconfigVM_Task.
+
+VMware keeps one configuration of a guest: what is plugged into a running one is there at its next start, too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pyVmomi import vim
+
+from polyvisor.errors import AlreadyExists, InvalidState, NoSuchDevice, UnsupportedConfiguration
+from polyvisor.model.domain import Devices, Disk, DiskBus, Domain, Interface
+from polyvisor.model.domain.devices.disk import bus_of_target
+from polyvisor.spi import DomainRef, Event, EventKind
+from polyvisor_esx import configuration, vim_reading, vim_writing
+from polyvisor_esx.guests import STATE, state_of
+from polyvisor_esx.layout import lay_out
+from polyvisor_esx.session import EsxSession, number_of
+from polyvisor_esx.vmx_devices import disk_name, target_name
+
+if TYPE_CHECKING:
+    from polyvisor.documents import Element
+    from polyvisor_esx.vmxfile import Settings
+
+Device = vim.vm.device
+PATHS = (*vim_reading.PATHS, *STATE, "runtime.host")
+
+MEDIUM = frozenset({"type", "source", "driver", "backing_store"})
+CHANGEABLE: dict[str, frozenset[str]] = {
+    "cdrom": MEDIUM,
+    "floppy": MEDIUM,
+    "interface": frozenset({"type", "source", "link"}),
+}
+"""What VMware changes about a device that is there; the rest needs it taken out and put in."""
+
+IDENTITY = frozenset({"alias", "address", "target", "mac", "model"})
+"""What a new description may leave out: it stays as it is."""
+
+COLD_BUSES = ("ide", "fdc")
+"""Buses that VMware plugs nothing into while the guest runs; media change on them all the same."""
+
+
+class Machine:
+    """A guest to be changed: its VirtualMachine, its properties, and its document."""
+
+    def __init__(self, session: EsxSession, domain: DomainRef) -> None:
+        self.session = session
+        self.domain = domain
+        self.machine, self.row = session.read(domain, PATHS)
+        self.active = state_of(session, self.machine, self.row).state.active
+        networks = configuration.networks_of(session, self.row)
+        self.config = configuration.made_document(session, self.machine, self.row, networks)
+
+    @property
+    def hardware(self) -> list[Any]:
+        """VMware's devices of it."""
+        return list(self.row["config.hardware"].device or ())
+
+    @property
+    def devices(self) -> Devices:
+        """The document's devices."""
+        if self.config.devices is None:
+            self.config.devices = Devices()
+        return self.config.devices
+
+    def networks(self) -> vim_writing.Networks:
+        """Finds networks of the guest's host by name."""
+        place = self.session.inventory.places.get(self.row.get("runtime.host"), self.session.place)
+        return configuration.finder(self.session, place)
+
+    def reconfigure(self, changes: list[Any]) -> None:
+        """Have VMware make device changes, all or none of them."""
+        self.session.wait(self.machine.ReconfigVM_Task(spec=vim.vm.ConfigSpec(deviceChange=changes)))
+
+    def tell(self, kind: EventKind, **data: object) -> None:
+        """Announce a change of the running guest's devices."""
+        if self.active:
+            ref = DomainRef(self.domain.name, self.domain.uuid, number_of(self.machine))
+            self.session.tell(Event(kind, ref, data=dict(data)))
+
+
+# -- finding ----------------------------------------------------------------------------------------------------
+
+
+def target_of(prefix: str) -> str:
+    """The target of a disk from the beginning of its settings: ``sdb`` for ``scsi0:1.``, ``fda`` for ``floppy0.``."""
+    if prefix.startswith("floppy"):
+        return disk_name("fd", int(prefix[6:-1]))
+    bus, _, place = prefix.rstrip(".").partition(":")
+    name = bus.rstrip("0123456789")
+    return target_name(DiskBus(name), int(bus[len(name) :]), int(place))
+
+
+def disks_of(hardware: list[Any]) -> dict[str, Any]:
+    """Disks and drives by their targets."""
+    kinds = Device.VirtualDisk | Device.VirtualCdrom | Device.VirtualFloppy
+    placed = vim_reading.placed(hardware)
+    return {target_of(prefix): device for prefix, device in placed if isinstance(device, kinds)}
+
+
+def cards_of(hardware: list[Any]) -> dict[str, Any]:
+    """Network cards by their addresses in lower case."""
+    cards = [each for each in hardware if isinstance(each, Device.VirtualEthernetCard)]
+    return {str(each.macAddress or "").lower(): each for each in cards}
+
+
+def find(guest: Machine, device: Element) -> tuple[Any, Element]:
+    """The device of VMware's that a description means, and what the document says of it. Raises NoSuchDevice."""
+    match device:
+        case Disk():
+            name = device.target.dev
+            found = disks_of(guest.hardware).get(name)
+            said = next((each for each in guest.devices.disks if each.target.dev == name), None)
+            there = ", ".join(disks_of(guest.hardware)) or "none"
+            if found is not None and said is not None:
+                return found, said
+            raise NoSuchDevice(
+                f"{guest.domain} has no disk {name!r}", target=str(guest.domain), hint=f"disks it has: {there}"
+            )
+        case Interface():
+            return _find_card(guest, device)
+    raise _unsupported(device)
+
+
+def _find_card(guest: Machine, device: Interface) -> tuple[Any, Interface]:
+    cards = cards_of(guest.hardware)
+    wanted = str(device.mac.address).lower() if device.mac else next(iter(cards)) if len(cards) == 1 else ""
+    said = [each for each in guest.devices.interfaces if each.mac and str(each.mac.address).lower() == wanted]
+    if wanted not in cards or not said:
+        raise NoSuchDevice(
+            f"{guest.domain} has no network card {wanted or 'that the description alone tells apart'}",
+            target=str(guest.domain),
+            driver="esx",
+            hint=f"addresses of cards it has: {', '.join(cards) or 'none'}",
+        )
+    return cards[wanted], said[0]
+
+
+def _unsupported(device: Element) -> UnsupportedConfiguration:
+    return UnsupportedConfiguration(
+        f"a <{device.tag}> cannot be plugged into or out of a guest of VMware's by itself",
+        driver="esx",
+        hint="disks, drives and network cards can; define the whole document to change others",
+    )
+
+
+# -- plugging in ------------------------------------------------------------------------------------------------
+
+
+def attach(session: EsxSession, domain: DomainRef, device: Element) -> None:
+    """Add a disk, a drive or a network card, and the controller it needs."""
+    guest = Machine(session, domain)
+    _require_room(guest, device)
+    wanted, prefix = _written(guest.config, device)
+    if prefix in dict(vim_reading.placed(guest.hardware)) and isinstance(device, Disk):
+        raise AlreadyExists(f"{domain} has a device at {prefix.rstrip('.')} already", target=str(domain), driver="esx")
+    buses = _buses(guest.hardware)
+    made = vim_writing.device(wanted, prefix, buses, guest.networks())
+    guest.reconfigure([*map(vim_writing.added, buses.added), vim_writing.added(made)])
+    guest.tell(EventKind.DEVICE_ADDED, alias=_name(device))
+
+
+def _require_room(guest: Machine, device: Element) -> None:
+    taken = None
+    match device:
+        case Disk():
+            if device.target.dev in disks_of(guest.hardware):
+                taken = f"a disk {device.target.dev}"
+            elif guest.active and str(device.target.bus) in COLD_BUSES:
+                raise InvalidState(
+                    f"{guest.domain} is running, and VMware plugs nothing into its bus {device.target.bus}",
+                    target=str(guest.domain),
+                    driver="esx",
+                    hint="stop it first, or use the bus scsi or sata",
+                )
+        case Interface():
+            if device.mac and str(device.mac.address).lower() in cards_of(guest.hardware):
+                taken = f"a network card {device.mac.address}"
+        case _:
+            raise _unsupported(device)
+    if taken:
+        raise AlreadyExists(f"{guest.domain} has {taken} already", target=str(guest.domain), driver="esx")
+
+
+def _written(config: Domain, device: Element) -> tuple[Settings, str]:
+    """The settings of a guest that is like ``config`` and has but this device; and where they are."""
+    alone = config.copy()
+    alone.devices = Devices()
+    fresh = device.copy()
+    if isinstance(fresh, Disk) and fresh.target.bus is None:
+        fresh.target.bus = bus_of_target(fresh.target.dev)
+    alone.devices.add(fresh)
+    settings = configuration.settings(lay_out(alone))
+    wanted = "ethernet" if isinstance(device, Interface) else ("scsi", "sata", "ide", "floppy")
+    return settings, next(each for each in vim_writing.device_prefixes(settings) if each.startswith(wanted))
+
+
+def _buses(hardware: list[Any]) -> vim_writing.Buses:
+    buses = vim_writing.Buses()
+    for each in hardware:
+        bus = vim_reading.bus_of(each) if isinstance(each, Device.VirtualController) else None
+        if bus is not None:
+            buses.known[bus, each.busNumber] = each
+    return buses
+
+
+def _name(device: Element) -> str:
+    """What a device is called in events: VMware keeps no aliases."""
+    if isinstance(device, Disk):
+        return device.target.dev
+    return str(device.mac.address).lower() if isinstance(device, Interface) and device.mac else ""
+
+
+# -- taking out and changing --------------------------------------------------------------------------------------
+
+
+def detach(session: EsxSession, domain: DomainRef, device: Element) -> None:
+    """Take a device out; a disk's file stays."""
+    guest = Machine(session, domain)
+    found, said = find(guest, device)
+    if guest.active and isinstance(said, Disk) and str(said.target.bus) in COLD_BUSES:
+        raise InvalidState(
+            f"{domain} is running, and VMware takes nothing out of its bus {said.target.bus}",
+            target=str(domain),
+            driver="esx",
+            hint="stop it first; a medium can be ejected by an update without a source",
+        )
+    guest.reconfigure([vim_writing.removed(found)])
+    guest.tell(EventKind.DEVICE_REMOVED, alias=_name(said))
+
+
+def update(session: EsxSession, domain: DomainRef, device: Element) -> None:
+    """Exchange a medium, or the network and the link of a card."""
+    guest = Machine(session, domain)
+    found, said = find(guest, device)
+    new = _merged(said, device)
+    _require_changeable(said, new)
+    wanted, prefix = _written(guest.config, new)
+    made = vim_writing.device(wanted, prefix, _buses(guest.hardware), guest.networks())
+    found.backing, found.connectable = made.backing, made.connectable
+    if isinstance(new, Interface) and new.link is not None:
+        found.connectable.connected = found.connectable.startConnected = new.link.state != "down"
+    guest.reconfigure([vim_writing.edited(found)])
+    if isinstance(new, Disk) and isinstance(said, Disk):
+        guest.tell(EventKind.DISK_CHANGE, old=_path(said), new=_path(new), alias=_name(new))
+
+
+def _path(disk: Disk) -> str | None:
+    return getattr(disk.source, "file", None) or getattr(disk.source, "dev", None)
+
+
+def _merged(old: Element, new: Element) -> Element:
+    """The new description, with what it leaves out of the old one's identity."""
+    merged = new.copy()
+    for field in IDENTITY:
+        if getattr(merged, field, None) is None and getattr(old, field, None) is not None:
+            setattr(merged, field, getattr(old, field))
+    return merged
+
+
+def _require_changeable(old: Element, new: Element) -> None:
+    """Raise UnsupportedConfiguration, naming the property, for a change that VMware does not make in place."""
+    kind = str(getattr(old, "device", "")) if isinstance(old, Disk) else old.tag
+    allowed = CHANGEABLE.get(kind, frozenset()) | IDENTITY
+    for field in type(old).fields():
+        before, after = getattr(old, field.attr), getattr(new, field.attr, None)
+        if before != after and after is not None and field.attr not in allowed:
+            raise UnsupportedConfiguration(
+                f"{field.attr} of the {old.tag} {_name(old)} cannot change in place",
+                driver="esx",
+                hint="take the device out and plug in another",
+            )
