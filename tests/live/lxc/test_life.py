@@ -21,15 +21,18 @@ pytestmark = pytest.mark.live
 
 
 def processes(domain: polyvisor.Domain) -> list[int]:
-    """The pids on the host of what runs in a container, asked of the kernel."""
+    """The pids on the host of what runs in a container, asked of the kernel; what waits to be reaped does not run."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                group = (entry / "cgroup").read_text()
+                group, state = (
+                    (entry / "cgroup").read_text(),
+                    (entry / "stat").read_text().rpartition(")")[2].split()[0],
+                )
             except OSError:
                 continue
-            if f"lxc.payload.{domain.uuid}" in group:
+            if f"lxc.payload.{domain.uuid}" in group and state != "Z":
                 found.append(int(entry.name))
     return found
 
