@@ -6,6 +6,7 @@ Importing this package imports none of them; :func:`root` loads the one that is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -68,6 +69,7 @@ def kinds() -> tuple[str, ...]:
     return tuple(KINDS)
 
 
+@cache
 def root(kind: str) -> type[Element]:
     """The class of a kind of document; InvalidArgument for a kind there is not."""
     try:

@@ -13,7 +13,7 @@ from polyvisor.documents import Element, Fault
 from polyvisor.errors import InvalidDocument
 from polyvisor.model.domain import Domain
 from polyvisor.model.domain.clock import HostClock
-from polyvisor.model.domain.consistency import check, cpu_numbers, cpu_set_fields, modules_kib
+from polyvisor.model.domain.consistency import check, cpu_numbers, cpu_set_fields, measured, modules_kib
 from polyvisor.model.domain.cpu import CpuMatch, CpuMode, FeaturePolicy
 from polyvisor.model.domain.devices import Devices
 from polyvisor.model.domain.devices import completion as devices
@@ -72,7 +72,7 @@ def _operating_system(domain: Domain) -> None:
 
 def _in_one_notation(element: Element) -> None:
     """Amounts in KiB, sets of CPUs as ranges."""
-    for each in element.walk():
+    for each in measured(element):
         if isinstance(each, Kibibytes):
             each.value, each.unit = each.kib, "KiB"
         for field in cpu_set_fields(type(each)):
@@ -184,8 +184,9 @@ def _lifecycle(domain: Domain) -> None:
 
 
 def _boot_order(domain: Domain) -> None:
-    ordered = any(getattr(device, "boot", None) for device in _devices(domain))
-    if domain.os.type.value == OsType.HVM and not domain.os.boot and not ordered:
+    if domain.os.type.value != OsType.HVM or domain.os.boot:
+        return
+    if not any(getattr(device, "boot", None) for device in _devices(domain)):
         domain.os.boot = [Boot(dev=BootDevice.HD)]
 
 

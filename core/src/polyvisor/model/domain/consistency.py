@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import chain
 
 from polyvisor.documents import Element
@@ -108,9 +109,19 @@ def _cpu_set_fields(spec: Spec) -> tuple[Bound, ...]:
     return tuple(field for field in spec.fields if field.datatype is dt.CPUSET)
 
 
+def measured(root: Element) -> list[Element]:
+    """The elements in and below ``root`` that are amounts of memory or have sets of CPUs."""
+    return [element for element in root.walk() if _is_measured(type(element))]
+
+
+@cache
+def _is_measured(cls: type[Element]) -> bool:
+    return issubclass(cls, Kibibytes) or bool(cpu_set_fields(cls))
+
+
 def _values(domain: Element) -> Iterator[Contradiction]:
     """Numbers and sets that no grammar bounds, wherever they stand."""
-    for element in domain.walk():
+    for element in measured(domain):
         if isinstance(element, Kibibytes) and element.kib > MOST_KIB:
             yield Contradiction(element, f"{element.kib} KiB is more than {MOST_KIB} KiB")
         for field in cpu_set_fields(type(element)):
@@ -336,7 +347,7 @@ def _timers(domain: Domain) -> Iterator[Contradiction]:
 
 
 def _devices(domain: Domain) -> Devices:
-    return domain.devices or Devices()
+    return Devices() if domain.devices is None else domain.devices
 
 
 _RULES: tuple[Callable[[Domain], Iterator[Contradiction]], ...] = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from typing import Any, Self
 
 from polyvisor.documents import Element, child, children, element, value
@@ -104,14 +105,13 @@ class Devices(Element):
         return next((each for each in self if (name := getattr(each, "alias", None)) and name.name == alias), None)
 
     def __iter__(self) -> Iterator[Element]:
-        state = self.__dict__
-        for name in FIELDS.values():
-            held = state[name]
+        found: list[Element] = []
+        for held in _held(self.__dict__):
             if type(held) is list:
-                if held:
-                    yield from held
+                found += held
             elif held is not None:
-                yield held
+                found.append(held)
+        return iter(found)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -189,6 +189,8 @@ FIELDS: dict[type[Element], str] = {
     Pstore: "pstore",
 }
 """The field of :class:`Devices` that holds devices of a class, in output order."""
+
+_held = itemgetter(*FIELDS.values())
 
 
 def field_of(device: Element) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from itertools import count
 from typing import Any
 
@@ -67,12 +68,17 @@ def generate_mac() -> str:
 
 def alone(device: Element) -> None:
     """Fill in what a device implies whatever guest it is in."""
-    for cls, step in _ALONE:
-        if isinstance(device, cls):
-            step(device)
+    for step in _steps(type(device)):
+        step(device)
     for element in device.walk():
         if isinstance(element, NetworkSource):
             _storage_ports(element)
+
+
+@cache
+def _steps(cls: type[Element]) -> tuple[Callable[[Any], None], ...]:
+    """What is filled in for devices of a class."""
+    return tuple(step for base, step in _ALONE if issubclass(cls, base))
 
 
 def together(devices: Devices) -> None:
@@ -259,7 +265,7 @@ def drive_address(disk: Disk) -> DriveAddress | None:
 
     None for buses where a name implies no place."""
     layout = UNITS_OF_BUS.get(disk.target.bus) if disk.target.bus else None
-    index = target_index(disk.target.dev)
+    index = target_index(disk.target.dev) if layout is not None else None
     if layout is None or index is None:
         return None
     buses, units = layout
@@ -323,6 +329,8 @@ def _number(elements: Iterable[Any], name: str) -> None:
     """Give each element without a number the lowest one that is free."""
     listed = list(elements)
     taken = {getattr(element, name) for element in listed}
+    if None not in taken:
+        return
     free = (number for number in count() if number not in taken)
     for element in listed:
         if getattr(element, name) is None:
@@ -350,8 +358,11 @@ def _ccid_slots(devices: Devices) -> None:
 def _controllers(devices: Devices) -> None:
     """Add the controllers that devices are plugged into; an unnumbered one may turn out to be any of them."""
     for kind, make in _IMPLIED_CONTROLLERS.items():
+        used = set(_used_controllers(devices, kind))
+        if not used:
+            continue
         present = [controller.index for controller in devices.controllers if controller.type == kind]
-        missing = sorted(set(_used_controllers(devices, kind)) - set(present))
+        missing = sorted(used.difference(present))
         devices.controllers += [make(index) for index in missing[present.count(None) :]]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -39,12 +40,17 @@ from polyvisor.model.domain.tuning import IoLimits
 
 def alone(device: Element) -> Iterator[Contradiction]:
     """What contradicts itself within one device, whatever guest it belongs to."""
-    for cls, rule in _ALONE:
-        if isinstance(device, cls):
-            yield from rule(device)
+    for rule in _rules(type(device)):
+        yield from rule(device)
     address = getattr(device, "address", None)
     if isinstance(address, PciAddress) and address.zpci is not None and address.zpci.uid == 0:
         yield Contradiction(address.zpci, "the uid of a zPCI function is at least 0x0001", "uid")
+
+
+@cache
+def _rules(cls: type[Element]) -> tuple[Callable[[Any], Iterator[Contradiction]], ...]:
+    """The rules for devices of a class."""
+    return tuple(rule for base, rule in _ALONE if issubclass(cls, base))
 
 
 def together(devices: Devices) -> Iterator[Contradiction]:
@@ -242,7 +248,10 @@ def _addresses(devices: Devices) -> Iterator[Contradiction]:
 
 def _place(device: Element) -> tuple[Any, ...] | None:
     """What no two devices can share: the bus and the place on it."""
-    match address := getattr(device, "address", None):
+    address = getattr(device, "address", None)
+    if address is None:
+        return None
+    match address:
         case PciAddress() if address.slot is not None or address.bus is not None:
             return ("PCI address", str(address))
         case DriveAddress():
