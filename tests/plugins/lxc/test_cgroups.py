@@ -15,7 +15,9 @@ V1_FILES = {
         "memory.limit_in_bytes": "67108864\n",
         "memory.memsw.limit_in_bytes": "9223372036854771712\n",
         "memory.usage_in_bytes": "16777216\n",
-        "memory.stat": "cache 4096\nrss 8192\ntotal_cache 1048576\ntotal_rss 8388608\ntotal_pgfault 700\ntotal_pgmajfault 3\n",
+        "memory.stat": (
+            "cache 4096\nrss 8192\ntotal_cache 1048576\ntotal_rss 8388608\ntotal_pgfault 700\ntotal_pgmajfault 3\n"
+        ),
     },
     "cpu": {"cpu.shares": "1024\n", "cpu.cfs_quota_us": "-1\n", "cpu.cfs_period_us": "100000\n"},
     "cpuacct": {"cpuacct.usage": "5000000000\n", "cpuacct.stat": "user 300\nsystem 100\n"},

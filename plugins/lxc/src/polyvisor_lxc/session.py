@@ -100,9 +100,11 @@ class GuestFiles:
 
     ``config`` is what liblxc is told, ``seccomp`` its policy, ``journal`` liblxc's log (see
     :mod:`polyvisor_lxc.journal`), ``pid`` the number of its monitor, ``live`` the live document, ``console`` what the
-    container prints on its console, ``overlays`` its snapshots. ``hook`` is what the monitor runs when the container
-    has stopped, ``wishes`` what shall follow then, ``stopped`` that it was run, ``rebooting`` that a new start follows (see
-    :mod:`polyvisor_lxc.endings`). liblxc knows the container by its UUID below ``lxcpath``, where it keeps nothing."""
+    container prints on its console, ``overlays`` its snapshots. liblxc knows the container by its UUID below
+    ``lxcpath``, where it keeps nothing.
+
+    ``hook`` is what the monitor runs when the container has stopped, ``wishes`` what shall follow then, ``stopped``
+    that it was run, ``rebooting`` that a new start follows (see :mod:`polyvisor_lxc.endings`)."""
 
     __slots__ = (
         "config",
