@@ -49,6 +49,9 @@ class Target:
     :param echoes: the system inside sends back what it reads on its console.
     :param channel: one or more ``<channel>`` devices for tests of channels; empty if the guest has none to answer.
     :param parts: devices that tests plug in, where those of :class:`~polyvisor.testing.equipment.Parts` do not fit.
+    :param fresh_ids: a guest that is started again has another id.
+    :param undefines_running: a guest that runs can be undefined, and runs on; elsewhere that is refused.
+    :param separate_copies: a running guest has a live configuration beside the stored one; elsewhere they are one.
     :param real_disks: the images of its guests are files that hold what guests write.
     :param balloons: the system inside gives memory back when it is asked to.
     :param stored_only: operations with ``affect`` that change nothing of a running guest on this hypervisor.
@@ -75,6 +78,9 @@ class Target:
     echoes: bool = True
     channel: str = ""
     parts: Parts = field(default_factory=Parts)
+    fresh_ids: bool = True
+    undefines_running: bool = True
+    separate_copies: bool = True
     real_disks: bool = True
     balloons: bool = True
     stored_only: frozenset[str] = frozenset()

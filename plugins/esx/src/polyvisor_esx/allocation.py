@@ -37,14 +37,14 @@ def scheduler(session: EsxSession, domain: DomainRef) -> Scheduler:
 
 def parameters_of(allocation: Any) -> dict[str, int | float | bool | str]:
     """The parameters of a ResourceAllocationInfo; what is not set is VMware's default."""
-    shares = getattr(allocation, "shares", None)
+    shares: Any = getattr(allocation, "shares", None)
     level = str(shares.level) if shares is not None else "normal"
-    named = next((number for number, word in LEVELS.items() if word == level), None)
+    numbers = {word: number for number, word in LEVELS.items()}
     limit = getattr(allocation, "limit", None)
     return {
         "reservation": int(getattr(allocation, "reservation", None) or 0),
         "limit": -1 if limit is None else int(limit),
-        "shares": named if named is not None else int(shares.shares),
+        "shares": numbers[level] if level in numbers else int(shares.shares),
     }
 
 

@@ -129,25 +129,36 @@ def _create(session: EsxSession, config: Domain, uuid: UUID) -> DomainRef:
     wanted = settings(config)
     spot = _spot(session, config)
     spec = vim_writing.general(wanted)
-    spec.files = vim.vm.FileInfo(vmPathName=f"[{_datastore(session, spot, wanted)}] {_folder(config.name)}")
     spec.extraConfig = [*spec.extraConfig, *extraconfig.options(metadata.options_of(config))]
     buses = vim_writing.Buses()
     networks = finder(session, spot)
     devices = [vim_writing.device(wanted, each, buses, networks) for each in vim_writing.device_prefixes(wanted)]
     spec.deviceChange = [vim_writing.added(each) for each in (*buses.added, *devices)]
-    folder, pool = _folder_and_pool(session, spot)
-    host = spot.reference if isinstance(spot.reference, vim.HostSystem) else None
-    machine = session.wait(folder.CreateVM_Task(config=spec, pool=pool, host=host))
+    machine = _made(session, spot, spec, _places_for_files(_datastore(session, spot, wanted), config.name, uuid))
     domain = DomainRef(config.name, uuid)
     session.learn(uuid, machine)
     session.tell(lifecycle(domain, Lifecycle.DEFINED, "added"))
     return domain
 
 
-def _folder(name: str) -> str:
-    """Where the guest's files go: a folder and a file of its name, as ESX would write it."""
+def _places_for_files(datastore: str, name: str, uuid: UUID) -> tuple[str, ...]:
+    """Where the guest's own files may go: a folder of its name, as ESX would write it; if there is one already (of a
+    guest that was undefined, whose files stay), one that the UUID tells apart."""
     item = escape_item(name)
-    return f"{item}/{item}.vmx"
+    return f"[{datastore}] {item}/{item}.vmx", f"[{datastore}] {item}_{uuid}/{item}.vmx"
+
+
+def _made(session: EsxSession, spot: Place, spec: Any, paths: tuple[str, ...]) -> Any:
+    folder, pool = _folder_and_pool(session, spot)
+    host = spot.reference if isinstance(spot.reference, vim.HostSystem) else None
+    for path in paths:
+        spec.files = vim.vm.FileInfo(vmPathName=path)
+        try:
+            return session.wait(folder.CreateVM_Task(config=spec, pool=pool, host=host))
+        except AlreadyExists as error:
+            if path == paths[-1] or not named(error, "FileAlreadyExists"):
+                raise
+    raise AssertionError("unreachable")
 
 
 def _spot(session: EsxSession, config: Domain) -> Place:

@@ -24,6 +24,9 @@ target = Target(
     local=False,
     answers=False,
     echoes=False,
+    fresh_ids=False,
+    undefines_running=False,
+    separate_copies=False,
     balloons=False,
 )
-"""Nothing runs inside: without VMware Tools nobody answers requests."""
+"""Nothing runs inside: without VMware Tools nobody answers requests. Ids are those of managed objects."""
