@@ -166,6 +166,19 @@ def _init(domain) -> str:
     raise AssertionError("the container has no init")
 
 
+def test_keys_are_written_as_their_user(box, inside, root) -> None:
+    (root / "etc" / "passwd").write_text("root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n")
+    inside(box, "sh", "-c", "busybox mkdir -p /home/ann && busybox chown 1000:1000 /home/ann")
+    box.set_guest_ssh_keys("ann", ["ssh-ed25519 AAAA one"])
+    box.set_guest_ssh_keys("ann", ["ssh-ed25519 BBBB two"], append=True)
+    assert box.guest_ssh_keys("ann") == ["ssh-ed25519 AAAA one", "ssh-ed25519 BBBB two"]
+    box.set_guest_ssh_keys("ann", ["ssh-ed25519 AAAA one"], remove=True)
+    assert box.guest_ssh_keys("ann") == ["ssh-ed25519 BBBB two"]
+    assert inside(box, "ls", "-ln", "/home/ann/.ssh/authorized_keys").split()[2] == "1000"
+    with pytest.raises(HypervisorError, match="no user 'bob'"):
+        box.guest_ssh_keys("bob")
+
+
 # -- devices --------------------------------------------------------------------------------------------------
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from polyvisor.spi import Affect, DomainRef, JobControl, SnapshotRef, Stream, hookimpl
@@ -210,6 +210,20 @@ class InsideOperations:
         from polyvisor_lxc import inside
 
         return inside.info(session, domain, groups, enforce=enforce)
+
+    @hookimpl
+    def guest_ssh_keys(self, session: LxcSession, domain: DomainRef, user: str) -> list[str]:
+        from polyvisor_lxc import sshkeys
+
+        return sshkeys.keys(session, domain, user)
+
+    @hookimpl
+    def set_guest_ssh_keys(
+        self, session: LxcSession, domain: DomainRef, user: str, keys: Sequence[str], *, append: bool, remove: bool
+    ) -> None:
+        from polyvisor_lxc import sshkeys
+
+        sshkeys.set_keys(session, domain, user, keys, append=append, remove=remove)
 
     @hookimpl
     def trim_filesystems(self, session: LxcSession, domain: DomainRef, *, mountpoint: str | None, minimum: int) -> None:
