@@ -50,8 +50,9 @@ while left:
 class Libvirtd:
     """A running libvirtd with its virtlogd, under a parent that reaps at once."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, uri: str = "qemu:///system") -> None:
         self._log = log.open("ab")
+        self._uri = uri
         self._parent: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -60,7 +61,7 @@ class Libvirtd:
             [sys.executable, "-c", REAPER, "virtlogd", "libvirtd"], stdout=self._log, stderr=self._log
         )
         deadline = time.monotonic() + 60
-        while subprocess.run(["virsh", "-c", "qemu:///system", "uri"], capture_output=True, check=False).returncode:
+        while subprocess.run(["virsh", "-c", self._uri, "uri"], capture_output=True, check=False).returncode:
             if time.monotonic() > deadline:
                 raise RuntimeError("libvirtd did not come up within 60 s; see its log")
             time.sleep(0.05)

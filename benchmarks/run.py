@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measure Polyvisor beside Debian's libvirt and bare QEMU, in one run on one machine.
+"""Measure Polyvisor beside Debian's libvirt and bare QEMU or LXC, in one run on one machine.
 
     python benchmarks/run.py [NAME ...] [--rounds N] [--json FILE]
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import polyvisor
 
 sys.path.insert(0, str(Path(__file__).parent))
+import containers
 import documents
 import peers
 
@@ -57,7 +58,7 @@ GUEST = """<domain type='qemu'>
 </domain>
 """
 
-NAMES = ("lifecycle", "documents", "list", "cold-start", "capabilities")
+NAMES = ("lifecycle", "documents", "list", "cold-start", "capabilities", "lxc")
 Times = dict[str, list[float]]
 
 
@@ -260,12 +261,12 @@ print(json.dumps({'first capabilities, cold': [timed(c.getCapabilities)]}))
 def report(found: dict[str, Times]) -> str:
     """A Markdown table of medians in milliseconds and ratios."""
     rows = [
-        "| what | polyvisor ms | libvirt ms | bare QEMU ms | polyvisor / libvirt | polyvisor / bare |",
+        "| what | polyvisor ms | libvirt ms | bare ms | polyvisor / libvirt | polyvisor / bare |",
         "|---|---:|---:|---:|---:|---:|",
     ]
     for what, times in found.items():
         middle = {who: statistics.median(values) * 1000 for who, values in times.items()}
-        ours, theirs, bare = (middle.get(who) for who in ("polyvisor", "libvirt", "bare QEMU"))
+        ours, theirs, bare = (middle.get(who) for who in ("polyvisor", "libvirt", _bare(times)))
 
         def cell(value: float | None) -> str:
             return "" if value is None else f"{value:.2f}" if value < 10 else f"{value:.1f}"
@@ -275,6 +276,10 @@ def report(found: dict[str, Times]) -> str:
 
         rows.append(f"| {what} | {cell(ours)} | {cell(theirs)} | {cell(bare)} | {ratio(theirs)} | {ratio(bare)} |")
     return "\n".join(rows)
+
+
+def _bare(times: Times) -> str:
+    return next((who for who in times if who.startswith("bare")), "")
 
 
 def measure(options: argparse.Namespace) -> dict[str, Times]:
@@ -287,19 +292,31 @@ def measure(options: argparse.Namespace) -> dict[str, Times]:
         disk = documents.sync_cost(Path(directory))
         # libvirt's files are in memory, where synchronising costs nothing; so are ours
         subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", directory], check=True)
-        bench = Bench(Path(directory), options.rounds)
-        with peers.Libvirtd(Path(directory) / "libvirtd.log") as daemon:
-            for name, work in {
-                "lifecycle": lambda: lifecycle(bench),
-                "documents": lambda: {**define(bench), **documents.measure(options.domains, options.rounds), **disk},
-                "list": lambda: listing(bench),
-                "cold-start": lambda: cold_start(bench),
-                "capabilities": lambda: capabilities(bench, daemon),
-            }.items():
-                if not options.only or name in options.only:
-                    print(f"measuring {name} ...", file=sys.stderr)
-                    found.update(work())
+        if not options.only or set(options.only) - {"lxc"}:
+            found.update(_virtual_machines(options, Path(directory)))
+            found.update(disk if not options.only or "documents" in options.only else {})
+        if not options.only or "lxc" in options.only:
+            print("measuring lxc ...", file=sys.stderr)
+            found.update(containers.measure(Path(directory), options.rounds))
         subprocess.run(["umount", "--lazy", directory], check=False)
+    return found
+
+
+def _virtual_machines(options: argparse.Namespace, directory: Path) -> dict[str, Times]:
+    """What is measured with QEMU, or with nothing that runs."""
+    found: dict[str, Times] = {}
+    bench = Bench(directory, options.rounds)
+    with peers.Libvirtd(directory / "libvirtd.log") as daemon:
+        for name, work in {
+            "lifecycle": lambda: lifecycle(bench),
+            "documents": lambda: {**define(bench), **documents.measure(options.domains, options.rounds)},
+            "list": lambda: listing(bench),
+            "cold-start": lambda: cold_start(bench),
+            "capabilities": lambda: capabilities(bench, daemon),
+        }.items():
+            if not options.only or name in options.only:
+                print(f"measuring {name} ...", file=sys.stderr)
+                found.update(work())
     return found
 
 
@@ -313,8 +330,9 @@ def main() -> int:
     options = parser.parse_args()
     if unknown := set(options.only) - set(NAMES):
         parser.error(f"no such measurement: {', '.join(sorted(unknown))}")
-    if absent := peers.missing():
-        print(f"missing: {', '.join(absent)}\napt-get install {peers.PACKAGES}", file=sys.stderr)
+    absent = peers.missing() + (containers.missing() if not options.only or "lxc" in options.only else [])
+    if absent:
+        print(f"missing: {', '.join(absent)}\napt-get install {peers.PACKAGES} {containers.PACKAGES}", file=sys.stderr)
         return 2
     if os.geteuid() != 0:
         print("run it as root: libvirt is kept apart in namespaces", file=sys.stderr)
