@@ -19,7 +19,7 @@ READMES = sorted(
     for pattern in ("plugins/*/", "examples/*/", "benchmarks/", "core/", "schemas/")
     for readme in WORKSPACE.glob(f"{pattern}README.md")
 )
-PROGRAMS = {"qemu": ("qemu-system-x86_64", "qemu-img"), "lxc": ("lxc-start", "busybox")}
+PROGRAMS = {"qemu": ("qemu-system-x86_64", "qemu-img"), "lxc": ("lxc-start", "busybox"), "vcsim": ("openssl",)}
 
 
 def load() -> ModuleType:
@@ -57,6 +57,8 @@ def test_its_blocks_run(page):
 @pytest.mark.live
 @pytest.mark.parametrize("page", LIVE, ids=name)
 def test_its_blocks_run_on_the_hypervisor(page):
+    if "vcsim" in doc_blocks.needs(page) and not (WORKSPACE / "build" / "vcsim" / "vcsim").exists():
+        pytest.skip("the vSphere simulator is not built; run tests/live/esx/vcsim/build.py")
     for program in (program for hypervisor in doc_blocks.needs(page) for program in PROGRAMS[hypervisor]):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
