@@ -38,6 +38,15 @@ def document_classes() -> Iterable[Contribution]:
 
 
 @contribution
+def prepare_domain(session: Session, config: Domain) -> None:
+    """Fill into ``config``, in place, what has to stand there before the defaults that hold for every hypervisor.
+
+    For hypervisors where such a default would be wrong: the places of disks on buses of another width. What can wait
+    belongs into ``complete_domain``."""
+    raise NotImplementedError
+
+
+@contribution
 def complete_domain(session: Session, config: Domain) -> None:
     """Fill into ``config``, in place, what this hypervisor implies (emulator, machine, controllers, ...).
 

@@ -53,6 +53,7 @@ class Documents:
     def _finish_domain(self, session: Session, config: Any) -> Any:
         from polyvisor.model.domain.completion import check, complete
 
+        self._plugins.contribute(self._driver, "prepare_domain", session=session, config=config)
         made = complete(config)
         self._plugins.contribute(self._driver, "complete_domain", session=session, config=made)
         check(made)

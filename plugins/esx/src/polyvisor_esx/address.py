@@ -115,7 +115,9 @@ def _cacert(uri: URI) -> str | None:
     if value is None:
         return None
     if not Path(value).is_file():
-        raise InvalidURI(f"cacert={value}: there is no such file", driver="esx", hint="name a file of certificates (PEM)")
+        raise InvalidURI(
+            f"cacert={value}: there is no such file", driver="esx", hint="name a file of certificates (PEM)"
+        )
     return value
 
 

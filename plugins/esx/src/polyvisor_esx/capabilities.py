@@ -50,7 +50,11 @@ def capabilities(session: EsxSession) -> model.Capabilities:
 def _cpu(hardware: Any) -> model.HostCpu:
     info, packages = hardware.cpuInfo, list(hardware.cpuPkg or ())
     topology = None
-    if info.numCpuPackages and info.numCpuCores % info.numCpuPackages == 0 and info.numCpuThreads % info.numCpuCores == 0:
+    if (
+        info.numCpuPackages
+        and info.numCpuCores % info.numCpuPackages == 0
+        and info.numCpuThreads % info.numCpuCores == 0
+    ):
         topology = model.HostCpuTopology(
             sockets=info.numCpuPackages,
             dies=1,
@@ -147,7 +151,9 @@ def domain_capabilities(
     """What guests may have. Raises InvalidArgument for a combination VMware has not."""
     arch = arch or "x86_64"
     if emulator is not None or machine is not None:
-        raise InvalidArgument("VMware has no emulators and no machines to choose", hint="leave emulator and machine out")
+        raise InvalidArgument(
+            "VMware has no emulators and no machines to choose", hint="leave emulator and machine out"
+        )
     if arch not in GUESTS:
         raise InvalidArgument(f"VMware runs no {arch!r} guests", hint=f"it runs {', '.join(GUESTS)}")
     most, options = max_vcpus(session, domain_type), _options(session)
@@ -180,7 +186,9 @@ def _options(session: EsxSession) -> Any:
 
 
 def _firmware(options: Any) -> list[str]:
-    words = {str(each) for system in getattr(options, "guestOSDescriptor", None) or () for each in system.supportedFirmware}
+    words = {
+        str(each) for system in getattr(options, "guestOSDescriptor", None) or () for each in system.supportedFirmware
+    }
     return [word for word in ("bios", "efi") if not words or word in words]
 
 
@@ -193,7 +201,9 @@ def _buses(options: Any) -> list[str]:
     if not kinds:
         return [*BUSES, "fdc"]
     device = vim.vm.device
-    return [bus for bus, name in BUSES.items() if any(issubclass(kind, getattr(device, name)) for kind in kinds)] + ["fdc"]
+    return [bus for bus, name in BUSES.items() if any(issubclass(kind, getattr(device, name)) for kind in kinds)] + [
+        "fdc"
+    ]
 
 
 def _devices(options: Any) -> dc.DeviceFeatures:

@@ -6,7 +6,7 @@ VMware has one configuration of a guest, which a change of a running guest chang
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from pyVmomi import vim
 
@@ -143,9 +143,9 @@ def _create(session: EsxSession, config: Domain, uuid: UUID) -> DomainRef:
 
 def _places_for_files(datastore: str, name: str, uuid: UUID) -> tuple[str, ...]:
     """Where the guest's own files may go: a folder of its name, as ESX would write it; if there is one already (of a
-    guest that was undefined, whose files stay), one that the UUID tells apart."""
+    guest that was undefined, whose files stay), one that the UUID tells apart, else one that nobody has."""
     item = escape_item(name)
-    return f"[{datastore}] {item}/{item}.vmx", f"[{datastore}] {item}_{uuid}/{item}.vmx"
+    return tuple(f"[{datastore}] {folder}/{item}.vmx" for folder in (item, f"{item}_{uuid}", f"{item}_{uuid4()}"))
 
 
 def _made(session: EsxSession, spot: Place, spec: Any, paths: tuple[str, ...]) -> Any:
@@ -238,7 +238,10 @@ def undefine(session: EsxSession, domain: DomainRef, *, snapshots_metadata: bool
         )
     if row.get("snapshot") is not None and not snapshots_metadata:
         raise InvalidState(
-            f"{domain} has snapshots", target=str(domain), driver="esx", hint="pass snapshots_metadata to forget them too"
+            f"{domain} has snapshots",
+            target=str(domain),
+            driver="esx",
+            hint="pass snapshots_metadata to forget them too",
         )
     machine.UnregisterVM()
     session.forget(domain)

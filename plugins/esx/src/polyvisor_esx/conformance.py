@@ -6,6 +6,7 @@ The suite is pointed at a server with ``--polyvisor-uri esx://...``; the passwor
 
 from __future__ import annotations
 
+from polyvisor.testing.equipment import Parts
 from polyvisor.testing.target import Target
 
 GUEST = """
@@ -28,5 +29,14 @@ target = Target(
     undefines_running=False,
     separate_copies=False,
     balloons=False,
+    parts=Parts(
+        disk="",
+        cdrom="<disk type='file' device='cdrom'>{source}<target dev='{target}' bus='sata'/><readonly/></disk>",
+        interface="<interface type='bridge'><mac address='{mac}'/><source bridge='VM Network'/></interface>",
+        balloon="",
+        agent="",
+        targets=("sdx", "sdy", "sdz"),
+    ),
 )
-"""Nothing runs inside: without VMware Tools nobody answers requests. Ids are those of managed objects."""
+"""Nothing runs inside: without VMware Tools nobody answers requests. Ids are those of managed objects;
+hard disks would have to be on a datastore first."""

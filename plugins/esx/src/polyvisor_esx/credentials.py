@@ -48,7 +48,7 @@ def find(
     raise ConnectFailed(
         f"nobody knows the password for {host}",
         driver="esx",
-        hint="set POLYVISOR_ESX_PASSWORD, write ~/.config/polyvisor/auth.conf (mode 0600), or pass credentials to open()",
+        hint="set POLYVISOR_ESX_PASSWORD, write ~/.config/polyvisor/auth.conf (mode 0600), or pass credentials=",
     )
 
 
@@ -77,7 +77,7 @@ def _filed(host: str, user: str | None, environment: Mapping[str, str]) -> Crede
             name = user or known.lookup(service, host, "username")
             password = known.lookup(service, host, "password")
             if name is not None and password is not None:
-                if (owner := known.lookup(service, host, "username")) not in (None, name):
+                if known.lookup(service, host, "username") not in (None, name):
                     continue  # the password is another user's
                 _require_private(path)
                 return Credentials(name, password)
@@ -86,9 +86,7 @@ def _filed(host: str, user: str | None, environment: Mapping[str, str]) -> Crede
 
 def _require_private(path: Path) -> None:
     if path.stat().st_mode & 0o077:
-        raise ConnectFailed(
-            f"{path} holds a password and others may read it", driver="esx", hint=f"chmod 600 {path}"
-        )
+        raise ConnectFailed(f"{path} holds a password and others may read it", driver="esx", hint=f"chmod 600 {path}")
 
 
 def _kept(host: str, user: str) -> Credentials | None:

@@ -107,7 +107,11 @@ def _words(fault: Any) -> str:
     texts = [getattr(fault, "localizedMessage", None), getattr(fault, "msg", None)]
     for each in getattr(fault, "faultMessage", None) or ():
         texts.append(each.message)
-    for each in (getattr(fault, "reason", None), getattr(fault, "property", None), getattr(fault, "invalidProperty", None)):
+    for each in (
+        getattr(fault, "reason", None),
+        getattr(fault, "property", None),
+        getattr(fault, "invalidProperty", None),
+    ):
         texts.append(each if isinstance(each, str) else None)
     if (existing := getattr(fault, "existingState", None)) is not None:
         texts.append(f"the guest is {existing}")

@@ -64,7 +64,9 @@ class Inventory:
         host when it is written twice. Raises InvalidURI, naming what is there."""
         if not path:
             return self.root
-        found = [each for each in self.places.values() if each.path == path and not isinstance(each.reference, vim.Folder)]
+        found = [
+            each for each in self.places.values() if each.path == path and not isinstance(each.reference, vim.Folder)
+        ]
         if found:
             return min(found, key=lambda each: KINDS.index(each.kind))
         known = sorted("/".join(each.path) for each in self.root.all(vim.HostSystem))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from pyVmomi import vim
@@ -45,9 +45,9 @@ def rows(
             continue  # the server is still making it, or cannot read its configuration
         session.learn(uuid, machine)
         row = _row(session, machine, facts, frozenset(columns), None if started is None else machine in started)
-        if active in (None, row.state.active) and (states is None or row.state in states):
-            if autostart is None or (started is not None and (machine in started) is autostart):
-                found.append(row)
+        fits = active in (None, row.state.active) and (states is None or row.state in states)
+        if fits and (autostart is None or (started is not None and (machine in started) is autostart)):
+            found.append(row)
     return sorted(found, key=lambda row: (row.ref.id is None, row.ref.id or 0, row.ref.name))
 
 
@@ -68,7 +68,9 @@ def _row(
         wanted["vcpus"] = facts.get("config.hardware.numCPU")
     if Column.TITLE in columns:
         wanted["title"] = extraconfig.values(facts.get("config.extraConfig")).get(extraconfig.TITLE)
-    ref = DomainRef(guest_name(facts), uuid_of(facts) or UUID(int=0), number_of(machine) if state.state.active else None)
+    ref = DomainRef(
+        guest_name(facts), uuid_of(facts) or UUID(int=0), number_of(machine) if state.state.active else None
+    )
     return DomainRow(ref, state.state, state.reason, **wanted)
 
 
@@ -87,9 +89,8 @@ def lookup(session: EsxSession, *, name: str | None, uuid: UUID | None, id: int 
     found = []
     for machine, facts in session.properties(vim.VirtualMachine, IDENTITY).items():
         ref = ref_of(machine, facts)
-        if (name is not None and ref.name == name) or (uuid is not None and uuid_of(facts) == uuid):
-            found.append((machine, ref))
-        elif id is not None and ref.id == id:
+        asked = ((name, ref.name), (uuid, uuid_of(facts)), (id, ref.id))
+        if any(wanted is not None and wanted == has for wanted, has in asked):
             found.append((machine, ref))
     said = f"named {name!r}" if name is not None else f"with UUID {uuid}" if uuid is not None else f"with id {id}"
     if not found:

@@ -177,5 +177,3 @@ def _word(device: Any) -> str:
         Device.VirtualIDEController: "IDE controllers",
     }
     return next((word for kind, word in kinds.items() if isinstance(device, kind)), "devices")
-
-

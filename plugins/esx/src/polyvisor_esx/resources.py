@@ -28,6 +28,16 @@ def _look(session: EsxSession, domain: DomainRef, affect: Affect) -> tuple[Any, 
     return machine, row, active
 
 
+def _refuse_stored_only(domain: DomainRef, affect: Affect, *, active: bool) -> None:
+    if active and Affect(affect) is Affect.CONFIG:
+        raise InvalidState(
+            f"{domain} is running, and VMware cannot store a change that the running guest does not see",
+            target=str(domain),
+            driver="esx",
+            hint="say affect=current, or stop it first",
+        )
+
+
 def max_memory(session: EsxSession, domain: DomainRef) -> int:
     """KiB."""
     return int(_look(session, domain, Affect.CURRENT)[1]["config.hardware.memoryMB"]) * 1024
@@ -36,6 +46,7 @@ def max_memory(session: EsxSession, domain: DomainRef) -> int:
 def set_max_memory(session: EsxSession, domain: DomainRef, kib: int, affect: Affect) -> None:
     """Change the memory; of a running guest it can only grow, if that is allowed in its configuration."""
     machine, row, active = _look(session, domain, affect)
+    _refuse_stored_only(domain, affect, active=active)
     size = _mebibytes(kib)
     if active and not (row.get(GROWS[0]) and size >= row["config.hardware.memoryMB"]):
         raise InvalidState(
@@ -53,7 +64,8 @@ def set_max_memory(session: EsxSession, domain: DomainRef, kib: int, affect: Aff
 
 def set_memory(session: EsxSession, domain: DomainRef, kib: int, affect: Affect) -> None:
     """Limit what the host gives of the memory; the balloon of VMware Tools gets the guest there."""
-    machine, row, _ = _look(session, domain, affect)
+    machine, row, active = _look(session, domain, affect)
+    _refuse_stored_only(domain, affect, active=active)
     most, size = row["config.hardware.memoryMB"], -(-kib // 1024)
     if kib < 1 or kib > most * 1024:
         raise InvalidArgument(f"{kib} KiB is not from 1 to the guest's maximum of {most * 1024} KiB", driver="esx")
@@ -76,6 +88,7 @@ def vcpu_count(session: EsxSession, domain: DomainRef, *, maximum: bool, affect:
 def set_vcpu_count(session: EsxSession, domain: DomainRef, count: int, affect: Affect) -> None:
     """Change the number; of a running guest it can only grow, if that is allowed in its configuration."""
     machine, row, active = _look(session, domain, affect)
+    _refuse_stored_only(domain, affect, active=active)
     if count < 1:
         raise InvalidArgument(f"{count} is no number of vCPUs", driver="esx")
     if active and not (row.get(GROWS[1]) and count >= row["config.hardware.numCPU"]):

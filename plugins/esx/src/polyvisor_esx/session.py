@@ -72,9 +72,10 @@ class EsxSession(Session):
     @cached_property
     def inventory(self) -> Inventory:
         """The tree of data centres, clusters and hosts, as it was when it was first asked for."""
+        from pyVmomi import vim
+
         from polyvisor_esx.inventory import KINDS, Inventory
         from polyvisor_esx.properties import of_view
-        from pyVmomi import vim
 
         root = self.content.rootFolder
         view = self._view(root, *KINDS)
@@ -104,8 +105,9 @@ class EsxSession(Session):
 
         ``kind`` is a pyvmomi class (``vim.VirtualMachine``); ``refs`` the objects, None for all of this connection.
         Unset properties are left out. Raises NotFound when one of ``refs`` is gone."""
-        from polyvisor_esx.properties import of_objects, of_related, of_view
         from pyVmomi import vim
+
+        from polyvisor_esx.properties import of_objects, of_related, of_view
 
         collector = self.content.propertyCollector
         if refs is not None:
@@ -266,13 +268,14 @@ def open_session(uri: URI, context: ConnectContext) -> EsxSession:
     """Log in. Raises InvalidURI, ConnectFailed."""
     address = parse_address(uri)
     known = credentials.find(address.scheme, address.host, address.user, context.credentials)
-    from polyvisor_esx.transport import TIMEOUT, Transport
     from pyVmomi import vim
     from pyVmomi.VmomiSupport import versionMap
 
+    from polyvisor_esx.transport import TIMEOUT, Transport
+
     transport = Transport(address, version=versionMap[OLDEST], timeout=_timeout(context, TIMEOUT))
     try:
-        content = vim.ServiceInstance("ServiceInstance", transport).RetrieveContent()
+        content: Any = vim.ServiceInstance("ServiceInstance", transport).RetrieveContent()
         _require_kind(address, content.about)
         transport.ComputeVersionInfo(versionMap[best_version(content.about.apiVersion, versionMap)])
 

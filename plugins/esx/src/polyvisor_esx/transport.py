@@ -21,14 +21,26 @@ from typing import Any
 
 from pyVmomi import SoapStubAdapter, vim, vmodl
 
-from polyvisor.errors import ConnectFailed, ConnectionClosed, HypervisorError, OperationTimeout, PolyvisorError
+from polyvisor.errors import (
+    ConnectFailed,
+    ConnectionClosed,
+    HypervisorError,
+    InvalidArgument,
+    OperationTimeout,
+    PolyvisorError,
+)
 from polyvisor_esx.address import Address
 from polyvisor_esx.faults import translated
 
 log = logging.getLogger(__name__)
 
-READS = re.compile(r"Retrieve|Continue|Query|Find|Fetch|Current|CreateContainerView|Wait|Get|Check|Read|List|DestroyView")
+READS = re.compile(
+    r"Retrieve|Continue|Query|Find|Fetch|Current|CreateContainerView|Wait|Get|Check|Read|List|DestroyView"
+)
 """How the names of methods begin that change nothing, or nothing that matters (views)."""
+
+NOT_XML = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+"""Control characters, which XML 1.0 has no way to write."""
 
 ATTEMPTS = 3
 PAUSE = 0.2
@@ -73,7 +85,7 @@ def tls_context(address: Address) -> ssl.SSLContext:
         raise ConnectFailed(f"{address.cacert} cannot be used as certificates: {error}", driver="esx") from error
 
 
-class Transport(SoapStubAdapter):
+class Transport(SoapStubAdapter):  # type: ignore[misc]
     """Where every call goes through. ``calls`` counts those that were sent."""
 
     def __init__(self, address: Address, *, version: str, timeout: float = TIMEOUT) -> None:
@@ -116,6 +128,16 @@ class Transport(SoapStubAdapter):
             return self._sent(mo, info, args, outerStub)
         except vmodl.MethodFault as fault:
             raise translated(fault, info.wsdlName) from None
+
+    def SerializeRequest(self, mo: Any, info: Any, args: Any) -> bytes:
+        """The request as XML. Raises InvalidArgument for text that no XML can hold."""
+        try:
+            request: bytes = super().SerializeRequest(mo, info, args)
+        except UnicodeEncodeError as error:
+            raise InvalidArgument(f"{error.object[error.start : error.end]!r} is no character", driver="esx") from None
+        if (found := NOT_XML.search(request)) is not None:
+            raise InvalidArgument(f"the character {found[0]!r} cannot be sent to a VMware server", driver="esx")
+        return request
 
     def _renew(self, before: int) -> None:
         """Log in again, once for all threads that noticed."""
@@ -168,14 +190,14 @@ def distrusted(address: Address, error: ssl.SSLError) -> ConnectFailed:
     )
 
 
-def unreachable(
-    address: Address, error: Exception, doing: str, *, repeatable: bool = True
-) -> PolyvisorError:
+def unreachable(address: Address, error: Exception, doing: str, *, repeatable: bool = True) -> PolyvisorError:
     """The error for a connection that cannot be made, broke, or brings no answer."""
     where = f"{address.host}:{address.port}"
     hint = None if repeatable else "whether it was done is not known: look before you try again"
     if isinstance(error, TimeoutError | socket.timeout):
         return OperationTimeout(f"{where} did not answer {doing} in time", driver="esx", hint=hint)
     if isinstance(error, ConnectionRefusedError | socket.gaierror):
-        return HypervisorError(f"{where} cannot be reached: {error}", driver="esx", hint="is it up, and is the port right?")
+        return HypervisorError(
+            f"{where} cannot be reached: {error}", driver="esx", hint="is it up, and is the port right?"
+        )
     return HypervisorError(f"the connection to {where} failed during {doing}: {error}", driver="esx", hint=hint)

@@ -36,7 +36,7 @@ ADDRESSES = {"manual": "static", "static": "static", "assigned": "vpx", "generat
 MODES = {"nonpersistent": "nonpersistent", "independent_nonpersistent": "independent-nonpersistent"}
 """diskMode -> ``mode``; what is not here keeps what guests write."""
 
-EXTRA = re.compile(r"RemoteDisplay\.vnc\.|vm\.genid|sharedFolder|isolation\.tools\.hgfs|smbios\.reflecthost", re.IGNORECASE)
+EXTRA = re.compile(r"(?i)RemoteDisplay\.vnc\.|vm\.genid|sharedFolder|isolation\.tools\.hgfs|smbios\.reflecthost")
 """Keys of ``extraConfig`` that say something a document has words for."""
 
 HARDWARE = "8"

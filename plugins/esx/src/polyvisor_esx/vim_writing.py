@@ -15,7 +15,7 @@ from pyVmomi import vim
 
 from polyvisor.errors import UnsupportedConfiguration
 from polyvisor_esx.session import written_name
-from polyvisor_esx.vim_reading import CARDS, SCSI
+from polyvisor_esx.vim_reading import CARDS, EXTRA, SCSI
 from polyvisor_esx.vmxfile import Settings
 
 Device = vim.vm.device
@@ -23,7 +23,7 @@ Networks = Callable[[str], Any]
 """Finds the network of a name; raises UnsupportedConfiguration for one that is not there."""
 
 DEVICE = re.compile(r"(scsi|sata|ide)\d+:\d+\.|(floppy|ethernet|serial|parallel)\d+\.", re.IGNORECASE)
-KEPT = re.compile(r"RemoteDisplay\.vnc\.|vm\.genid|sharedFolder|isolation\.tools\.hgfs|smbios\.reflecthost", re.IGNORECASE)
+KEPT = EXTRA
 """Settings that go into ``extraConfig`` as they are."""
 
 FIRST_KEY = -100
@@ -272,7 +272,9 @@ def _port(settings: Settings, prefix: str) -> Any:
     kind = (settings.text(prefix + "fileType") or "device").lower()
     if prefix.startswith("parallel"):
         parallel = Device.VirtualParallelPort
-        backing = parallel.FileBackingInfo(fileName=name) if kind == "file" else parallel.DeviceBackingInfo(deviceName=name)
+        backing = (
+            parallel.FileBackingInfo(fileName=name) if kind == "file" else parallel.DeviceBackingInfo(deviceName=name)
+        )
         return parallel(backing=backing)
     serial = Device.VirtualSerialPort
     end = settings.text(prefix + "network.endPoint") or settings.text(prefix + "pipe.endPoint") or "server"

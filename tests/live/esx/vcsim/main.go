@@ -1,5 +1,7 @@
 // A vSphere server for tests: an ESX host or a vCenter out of govmomi's simulator, with a certificate, a user and a
 // password of the caller's. Says its URL on standard output and ends when its standard input does.
+//
+// Beside what the simulator has, its hosts keep a table of guests that start with them.
 package main
 
 import (
@@ -12,6 +14,10 @@ import (
 	"os"
 
 	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/mo"
+	"github.com/vmware/govmomi/vim25/soap"
+	"github.com/vmware/govmomi/vim25/types"
 )
 
 func main() {
@@ -29,6 +35,9 @@ func main() {
 	}
 	model.Machine = *guests
 	check(model.Create())
+	for _, each := range simulator.Map.All("HostSystem") {
+		addStartupTable(each.(*simulator.HostSystem))
+	}
 	pair, err := tls.LoadX509KeyPair(*certificate, *key)
 	check(err)
 	model.Service.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
@@ -48,4 +57,37 @@ func check(err error) {
 	if err != nil {
 		log.Fatal(err)
 	}
+}
+
+type startupTable struct {
+	mo.HostAutoStartManager
+	host *simulator.HostSystem
+}
+
+func addStartupTable(host *simulator.HostSystem) {
+	table := &startupTable{host: host}
+	table.Self = types.ManagedObjectReference{Type: "HostAutoStartManager", Value: "autostart-" + host.Self.Value}
+	simulator.Map.Put(table)
+	host.ConfigManager.AutoStartManager = &table.Self
+	config := *host.Config
+	config.AutoStart = &types.HostAutoStartManagerConfig{Defaults: &types.AutoStartDefaults{Enabled: types.NewBool(false)}}
+	host.Config = &config
+}
+
+// ReconfigureAutostart changes the entries that are named, and the defaults if there are any.
+func (table *startupTable) ReconfigureAutostart(request *types.ReconfigureAutostart) soap.HasFault {
+	known := table.host.Config.AutoStart
+	if request.Spec.Defaults != nil && request.Spec.Defaults.Enabled != nil {
+		known.Defaults.Enabled = request.Spec.Defaults.Enabled
+	}
+	for _, wanted := range request.Spec.PowerInfo {
+		kept := []types.AutoStartPowerInfo{}
+		for _, each := range known.PowerInfo {
+			if each.Key != wanted.Key {
+				kept = append(kept, each)
+			}
+		}
+		known.PowerInfo = append(kept, wanted)
+	}
+	return &methods.ReconfigureAutostartBody{Res: &types.ReconfigureAutostartResponse{}}
 }

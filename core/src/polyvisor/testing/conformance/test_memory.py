@@ -83,7 +83,8 @@ def test_a_balloon_may_reach_the_maximum(kit: Kit) -> None:
 
 
 @needs("mem.balloon", "domain.xml")
-def test_both_balloons_move_or_neither(kit: Kit) -> None:
+def test_both_balloons_move_or_neither(kit: Kit, bench: Bench) -> None:
+    bench.require(bench.target.separate_copies, "the hypervisor has one configuration of a guest")
     guest = kit.running("balloon", extra=SIZES)
     guest.set_memory(98304, affect=Affect.CONFIG)
     with pytest.raises(InvalidArgument):

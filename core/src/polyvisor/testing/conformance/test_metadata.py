@@ -137,7 +137,8 @@ def test_what_is_no_element_is_refused(defined: Domain, text: str) -> None:
 
 
 @needs("metadata(affect)", "set_metadata(affect)", "domain.destroy")
-def test_what_is_set_live_goes_with_the_instance(running: Domain) -> None:
+def test_what_is_set_live_goes_with_the_instance(bench: Bench, running: Domain) -> None:
+    bench.require(bench.target.separate_copies, "the hypervisor has one configuration of a guest")
     running.set_metadata(TITLE, "now", affect=Affect.LIVE)
     assert running.metadata(TITLE) == running.metadata(TITLE, affect=Affect.LIVE) == "now"
     with pytest.raises(NoSuchMetadata):
@@ -148,7 +149,8 @@ def test_what_is_set_live_goes_with_the_instance(running: Domain) -> None:
 
 
 @needs("metadata(affect)", "set_metadata(affect)", "domain.destroy")
-def test_what_is_set_in_the_store_is_not_live(running: Domain) -> None:
+def test_what_is_set_in_the_store_is_not_live(bench: Bench, running: Domain) -> None:
+    bench.require(bench.target.separate_copies, "the hypervisor has one configuration of a guest")
     running.set_metadata(TITLE, "later", affect=Affect.CONFIG)
     with pytest.raises(NoSuchMetadata):
         running.metadata(TITLE)
