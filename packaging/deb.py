@@ -251,6 +251,9 @@ def used(system: System) -> None:
     words = {"_POLYVISOR_COMPLETE": "bash_complete", "COMP_WORDS": "polyvisor snapshot-re", "COMP_CWORD": "1"}
     if "snapshot-revert" not in system.run("polyvisor", environment=words):
         raise SystemExit("commands are not completed")
+    for script in (system.root / "var/lib/dpkg/info").glob("polyvisor.p*"):
+        if "stop 'polyvisor-guests" in script.read_text():
+            raise SystemExit(f"{script.name} stops the service, which shuts guests down")
     for page in ("man1/polyvisor.1.gz", "man5/polyvisor.toml.5.gz"):
         if not (system.root / "usr/share/man" / page).exists():
             raise SystemExit(f"the manual lacks {page}")
