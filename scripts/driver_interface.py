@@ -199,6 +199,7 @@ def _operation(operation: Operation) -> Iterator[tuple[str, str]]:
 
 
 def _member(key: str, member: Any) -> Iterator[tuple[str, str]]:
+    member = inspect.unwrap(member)  # a function that keeps its answers is called as it was before
     if inspect.isclass(member):
         yield from _class(key, member)
     elif inspect.isfunction(member):
