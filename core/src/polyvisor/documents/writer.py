@@ -35,20 +35,43 @@ class _Output:
 Put = Callable[[Any, _Output, str], None]
 
 
-class _Plan:
-    """What writing a class takes: attributes as (name, format, default left out, skip), the rest as closures."""
+class _Attribute:
+    """What writing an attribute takes; ``always`` unless something other than its value decides whether it stands."""
 
-    __slots__ = ("attributes", "close", "contents", "declaration", "namespace", "open", "text", "where")
+    __slots__ = ("always", "attr", "bound", "form", "lead")
+
+    def __init__(self, bound: Bound) -> None:
+        self.bound, self.attr = bound, bound.attr
+        self.lead = f" {bound.xml}='"
+        self.form: Callable[[Any], str] = str if bound.datatype is None else bound.datatype.format
+        self.always = _always(bound) and not bound.when
+
+
+class _Plan:
+    """What writing a class takes: its attributes, the rest as (name, whether always, field, closure)."""
+
+    __slots__ = ("attributes", "contents", "declaration", "namespace", "rests", "text", "where")
 
     def __init__(self, spec: Spec) -> None:
         declaration: Declaration = spec.declaration
+        cls = spec.cls
         self.declaration = declaration
         self.where = f"<{declaration.tag}>"
         self.namespace = (declaration.prefix, declaration.namespace) if declaration.namespace else None
-        self.attributes = [bound for bound in spec.fields if bound.kind == f.ATTRIBUTE]
+        self.rests = cls.at_rest is not Element.at_rest or cls.runtime_only is not Element.runtime_only
+        self.attributes = [_Attribute(bound) for bound in spec.fields if bound.kind == f.ATTRIBUTE]
         self.text = spec.text
         prefix = f"{declaration.prefix}:" if declaration.namespace and declaration.prefix else ""
-        self.contents = [(bound, _PUTS[bound.kind](bound, prefix)) for bound in spec.fields if bound.kind in _PUTS]
+        self.contents = [
+            (bound.attr, _always(bound), bound, _PUTS[bound.kind](bound, prefix))
+            for bound in spec.fields
+            if bound.kind in _PUTS
+        ]
+
+
+def _always(bound: Bound) -> bool:
+    """Whether a field that has a value is written whatever was asked for."""
+    return not (bound.volatile or bound.secret or bound.omit_default)
 
 
 def write(root: Element, *, live: bool = True, secure: bool = False, pretty: bool = True) -> str:
@@ -57,7 +80,7 @@ def write(root: Element, *, live: bool = True, secure: bool = False, pretty: boo
     ``live``: with the fields that only running objects have; ``secure``: with passwords and keys; ``pretty``: one
     element a line, indented by two spaces. Raises InvalidArgument for a value that its field cannot have."""
     output = _Output(live, secure, pretty)
-    _put_element(root, output, "", None)
+    _put_element(root, output, "", None, root=True)
     output.pieces[0] += "".join(
         f" xmlns:{prefix}='{_escape_attribute(namespace, 'xmlns')}'" for namespace, prefix in output.namespaces.items()
     )
@@ -66,11 +89,14 @@ def write(root: Element, *, live: bool = True, secure: bool = False, pretty: boo
     return "".join(output.pieces)
 
 
-def _put_element(made: Element, output: _Output, indent: str, name: str | None) -> None:
-    if not output.live:
+def _put_element(made: Element, output: _Output, indent: str, name: str | None, *, root: bool = False) -> None:
+    cls = type(made)
+    plans = (cls._spec or spec_of(cls)).plans
+    plan: _Plan = plans.get("write") or spec_of(cls).plan("write", _Plan)
+    if plan.rests and not output.live:
+        if made.runtime_only and not root:
+            return
         made = made.at_rest()
-    spec = spec_of(type(made))
-    plan: _Plan = spec.plans.get("write") or spec.plan("write", _Plan)
     tag = name or plan.declaration.tag
     if plan.namespace is not None:
         prefix, namespace = plan.namespace
@@ -79,14 +105,7 @@ def _put_element(made: Element, output: _Output, indent: str, name: str | None) 
             output.namespaces[namespace] = prefix
     pieces = output.pieces
     state = made.__dict__
-    opening = [f"{indent}<{tag}"]
-    for bound in plan.attributes:
-        value = state[bound.attr]
-        if value is None or _withheld(bound, value, output) or (bound.when and _idle(bound, state)):
-            continue
-        text = _text(bound, value, plan.where)
-        opening.append(f" {bound.xml}='{_escape_attribute(text, bound.xml) if _SPECIAL.search(text) else text}'")
-    pieces.append("".join(opening))
+    pieces.append(_opening(plan, tag, state, output, indent))
     pieces.append("")
     mark = len(pieces)
     if plan.text is not None:
@@ -98,16 +117,37 @@ def _put_element(made: Element, output: _Output, indent: str, name: str | None) 
                 return
     before = (indent or "\n") if output.pretty else ""
     deeper = f"{before}  " if output.pretty else ""
-    for bound, put in plan.contents:
-        value = state[bound.attr]
-        if value is None or (value is False and bound.kind == f.FLAG) or value == [] or _withheld(bound, value, output):
+    for attr, always, bound, put in plan.contents:
+        value = state[attr]
+        if value is None or (not value and type(value) is list):
             continue
-        put(value, output, deeper)
+        if always or not _withheld(bound, value, output):
+            put(value, output, deeper)
     if len(pieces) == mark:
         pieces.append("/>")
     else:
         pieces[mark - 1] = ">"
         pieces.append(f"{before}</{tag}>")
+
+
+def _opening(plan: _Plan, tag: str, state: dict[str, Any], output: _Output, indent: str) -> str:
+    """The start tag with its attributes, without what closes it."""
+    opening = f"{indent}<{tag}"
+    for attribute in plan.attributes:
+        value = state[attribute.attr]
+        if value is None:
+            continue
+        bound = attribute.bound
+        if not attribute.always and (_withheld(bound, value, output) or (bound.when and _idle(bound, state))):
+            continue
+        try:
+            text = attribute.form(value)
+        except (KeyError, ValueError, TypeError):
+            text = _text(bound, value, plan.where)  # raises what tells where
+        if not text.isalnum() and _SPECIAL.search(text):
+            text = _escape_attribute(text, bound.xml)
+        opening += f"{attribute.lead}{text}'"
+    return opening
 
 
 def _withheld(bound: Bound, value: Any, output: _Output) -> bool:
@@ -152,8 +192,7 @@ def _put_child(bound: Bound, prefix: str) -> Put:
     name = bound.field.name
 
     def put(value: Any, output: _Output, indent: str) -> None:
-        if output.live or not value.runtime_only:
-            _put_element(value, output, indent, name)
+        _put_element(value, output, indent, name)
 
     return put
 
@@ -163,8 +202,7 @@ def _put_children(bound: Bound, prefix: str) -> Put:
 
     def put(value: Any, output: _Output, indent: str) -> None:
         for made in value:
-            if output.live or not made.runtime_only:
-                _put_element(made, output, indent, name)
+            _put_element(made, output, indent, name)
 
     return put
 
@@ -194,7 +232,8 @@ def _put_flag(bound: Bound, prefix: str) -> Put:
     piece = f"<{prefix}{_local(bound.xml)}/>"
 
     def put(value: Any, output: _Output, indent: str) -> None:
-        output.pieces.append(indent + piece)
+        if value:
+            output.pieces.append(indent + piece)
 
     return put
 
