@@ -261,13 +261,15 @@ def test_a_running_guest_has_samples(guest: Domain) -> None:
 
 def test_what_others_do_is_told(guest: Domain, server: Any) -> None:
     path = "" if server.mode == "esx" else "DC0/DC0_C0/DC0_C0_H0"
-    with polyvisor.open(server.uri(path), credentials=server.credentials) as listener:
-        with listener.events(domain=str(guest.uuid)) as events:
-            guest.suspend()
-            first = events.get(timeout=20)
-            guest.resume()
-            guest.destroy()
-            second, third = events.get(timeout=20), events.get(timeout=20)
+    with (
+        polyvisor.open(server.uri(path), credentials=server.credentials) as listener,
+        listener.events(domain=str(guest.uuid)) as events,
+    ):
+        guest.suspend()
+        first = events.get(timeout=20)
+        guest.resume()
+        guest.destroy()
+        second, third = events.get(timeout=20), events.get(timeout=20)
     told = [(each.event, each.detail) for each in (first, second, third) if each]
     assert told == [("suspended", "paused"), ("resumed", "unpaused"), ("stopped", "destroyed")]
 
