@@ -165,6 +165,7 @@ def settle(session: LxcSession, uuid: UUID) -> Look:
         return found
     if found.alive and found.status["phase"] == STARTING:
         abandon(session, found)
+        clear_half_started(session, uuid)
     elif found.alive:
         return _without_dead_job(session, found)
     bury(session, look(session, uuid))
@@ -201,6 +202,19 @@ def abandon(session: LxcSession, found: Look) -> None:
                 driver="lxc",
                 hint=f"process {process.pid} is stuck in the kernel",
             )
+
+
+def clear_half_started(session: LxcSession, uuid: UUID) -> None:
+    """Remove the groups of a start that came to nothing: a monitor that is killed, or fails early, may leave them.
+
+    liblxc makes them below those of whoever runs it, and names them after the container."""
+    from polyvisor_lxc import stopping
+
+    around = set(Group.of(os.getpid(), session.hierarchies).paths.values())
+    for directory in filter(os.path.isdir, around):  # what a namespace hides has nothing of ours
+        for name in os.listdir(directory):
+            if name.startswith((f"lxc.monitor.{uuid}", f"lxc.payload.{uuid}")):
+                stopping.clear(Group({"": f"{directory}/{name}"}))
 
 
 def bury(session: LxcSession, dead: Look) -> None:

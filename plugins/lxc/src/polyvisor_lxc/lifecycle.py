@@ -257,6 +257,7 @@ def _undo(session: LxcSession, files: GuestFiles) -> None:
     found = guests.look(session, files.uuid)
     if found.alive:
         guests.abandon(session, found)
+    guests.clear_half_started(session, files.uuid)
     if session.store.find(uuid=files.uuid) is not None:
         ended.remember(session, files.uuid, "failed", {"when": time.time()})
     guests.remove_files(files)

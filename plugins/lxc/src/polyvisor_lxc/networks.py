@@ -34,11 +34,19 @@ def check_device(device: Any) -> None:
             hint=f"make it (ip link add {bridge} type bridge), or name another in <source bridge=...>",
         )
     if bridge is not None and not os.path.isdir(f"{NET}/{bridge}/bridge"):
-        raise UnsupportedConfiguration(f"the device {bridge!r} of this host is not a bridge", driver="lxc")
+        raise UnsupportedConfiguration(
+            f"the device {bridge!r} of this host is not a bridge",
+            driver="lxc",
+            hint=f"name a bridge, or write <interface type='direct'> with <source dev='{bridge}'/>",
+        )
     if device.type == "direct":
         _device(device.source.dev)
 
 
 def _device(name: str) -> None:
     if not os.path.isdir(f"{NET}/{name}"):
-        raise UnsupportedConfiguration(f"there is no network device {name!r} on this host", driver="lxc")
+        raise UnsupportedConfiguration(
+            f"there is no network device {name!r} on this host",
+            driver="lxc",
+            hint="name one that `ip link` shows: it may be in another namespace by now",
+        )

@@ -97,7 +97,9 @@ def _check_init(root: str, init: str) -> None:
             f"the root {root} has no program {init}", driver="lxc", hint="name the container's init in <os><init>"
         )
     if not os.stat(path).st_mode & 0o111:
-        raise UnsupportedConfiguration(f"{init} below {root} cannot be executed", driver="lxc")
+        raise UnsupportedConfiguration(
+            f"{init} below {root} cannot be executed", driver="lxc", hint=f"allow it (chmod +x {path})"
+        )
 
 
 def inside(root: str, path: str) -> str | None:

@@ -368,7 +368,11 @@ def device_rule(path: str) -> str:
     try:
         found = os.stat(path)
     except OSError as error:
-        raise UnsupportedConfiguration(f"the device {path} cannot be used: {error.strerror}", driver="lxc") from error
+        raise UnsupportedConfiguration(
+            f"the device {path} cannot be used: {error.strerror}",
+            driver="lxc",
+            hint="name a device file of this host in the <source> of <hostdev>",
+        ) from error
     letter = "b" if stat.S_ISBLK(found.st_mode) else "c" if stat.S_ISCHR(found.st_mode) else None
     if letter is None:
         raise UnsupportedConfiguration(f"{path} is not a device", driver="lxc")
