@@ -207,10 +207,12 @@ def abandon(session: LxcSession, found: Look) -> None:
 def clear_half_started(session: LxcSession, uuid: UUID) -> None:
     """Remove the groups of a start that came to nothing: a monitor that is killed, or fails early, may leave them.
 
-    liblxc makes them below those of whoever runs it, and names them after the container."""
+    liblxc names them after the container, and makes them below the groups of whoever runs it, or as root below those
+    of process 1, which has them at the top."""
     from polyvisor_lxc import stopping
 
-    around = set(Group.of(os.getpid(), session.hierarchies).paths.values())
+    where = session.hierarchies
+    around = {*Group.of(os.getpid(), where).paths.values(), *where.v1.values(), where.v2 or ""}
     for directory in filter(os.path.isdir, around):  # what a namespace hides has nothing of ours
         for name in os.listdir(directory):
             if name.startswith((f"lxc.monitor.{uuid}", f"lxc.payload.{uuid}")):
