@@ -75,6 +75,7 @@ def make_root(directory: Path) -> Path:
     shutil.copy2(busybox, directory / "bin" / "busybox")
     for applet in APPLETS:
         (directory / "bin" / applet).symlink_to("busybox")
+    (directory / "etc" / "passwd").write_text("root:x:0:0::/root:/bin/sh\n")
     init = directory / "init"
     init.write_text(SCRIPT)
     init.chmod(0o755)
