@@ -10,6 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
 
 class CommandLine:
     """An argument vector and what goes with it: environment variables, and ways in which it taints the guest."""
@@ -45,7 +47,7 @@ class CommandLine:
 
     def exact_json(self, name: str, properties: Mapping[str, Any]) -> None:
         """``-name {JSON}``, with null where a property is None."""
-        self.arguments += [f"-{name}", json.dumps(properties, separators=(",", ":"), ensure_ascii=False)]
+        self.arguments += [f"-{name}", _encode(properties)]
 
     def device(self, driver: str, properties: Mapping[str, Any]) -> None:
         """``-device {"driver": ...}``"""
@@ -66,4 +68,4 @@ def escape(value: object) -> str:
 def compact(properties: Mapping[str, Any]) -> str:
     """JSON without spaces and without what is None."""
     kept = {key: value for key, value in properties.items() if value is not None}
-    return json.dumps(kept, separators=(",", ":"), ensure_ascii=False)
+    return _encode(kept)

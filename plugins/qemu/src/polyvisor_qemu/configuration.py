@@ -70,21 +70,24 @@ def names(session: QemuSession) -> Iterator[None]:
         yield
 
 
-def refuse_taken(session: QemuSession, name: str, uuid: UUID) -> None:
-    """Raise AlreadyExists when another guest has the name, or the UUID another name. The caller holds ``names``."""
+def refuse_taken(session: QemuSession, name: str, uuid: UUID) -> bool:
+    """Whether the guest is stored already; the caller holds ``names``.
+
+    Raises AlreadyExists when another guest has the name, or the UUID another name."""
     stored = session.store.find(uuid=uuid)
     if stored is not None and stored.name != name:
         raise AlreadyExists(
             f"the UUID {uuid} belongs to domain {stored.name!r}", driver="qemu", hint="leave the UUID out for a new one"
         )
-    stored = session.store.find(name=name)
-    other = stored.uuid if stored is not None else None
+    namesake = stored or session.store.find(name=name)
+    other = namesake.uuid if namesake is not None else None
     if other is None or other == uuid:
         other = _running_as(session, name)
     if other is not None and other != uuid:
         raise AlreadyExists(
             f"a domain {name!r} exists already, with UUID {other}", driver="qemu", hint="choose another name"
         )
+    return stored is not None
 
 
 def _running_as(session: QemuSession, name: str) -> UUID | None:
@@ -115,12 +118,11 @@ def define(session: QemuSession, config: Domain) -> DomainRef:
     uuid = identity(config)
     with session.store.lock(uuid), names(session):
         found = guests.settle(session, uuid)
-        refuse_taken(session, config.name, uuid)
+        known = refuse_taken(session, config.name, uuid)
         if found.alive and found.status is not None and found.status["name"] != config.name:
             raise AlreadyExists(
                 f"the UUID {uuid} belongs to the running domain {found.status['name']!r}", driver="qemu"
             )
-        known = session.store.find(uuid=uuid) is not None
         session.store.put(config.name, uuid, text(config), summary(config))
         domain = found.ref(config.name)
         bus.tell(session, domain, Lifecycle.DEFINED, "updated" if known else "added")

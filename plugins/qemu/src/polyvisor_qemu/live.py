@@ -44,7 +44,7 @@ def name_devices(running: Domain) -> None:
 
 
 def _nameable(device: Any) -> bool:
-    return any(field.attr == "alias" for field in type(device).fields())
+    return hasattr(device, "alias")
 
 
 def status(running: Domain) -> dict[str, Any]:

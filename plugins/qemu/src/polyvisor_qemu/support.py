@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from polyvisor.errors import UnsupportedConfiguration
@@ -18,15 +19,20 @@ def only(element: Element | None, *supported: str, inside: str = "") -> None:
     ``alias`` and ``address`` are every device's. ``inside`` says where the element stands, for the message."""
     if element is None:
         return
-    for field in type(element).fields():
-        if field.attr in supported or field.attr in _IDENTITY or field.volatile:
-            continue
+    for field in _others(type(element), supported):
         value = getattr(element, field.attr)
         if value is None or value is False or value == [] or value == field.default:
             continue
         name = field.xml.rpartition("}")[2]
         what = f"<{name}>" if field.is_element else f"{name}={field.text(value)!r}"
         raise refusal(f"{what} of {described(element, inside)}", element)
+
+
+@cache
+def _others(cls: type[Element], supported: tuple[str, ...]) -> tuple[Any, ...]:
+    """The fields of a class that are neither ``supported`` nor every device's."""
+    known = {*supported, *_IDENTITY}
+    return tuple(field for field in cls.fields() if field.attr not in known and not field.volatile)
 
 
 def refusal(
