@@ -412,7 +412,10 @@ class Plugins:
 
     def contribute(self, driver: LoadedDriver, name: str, **arguments: Any) -> list[Any]:
         """Call a contribution hook on ``driver`` (and the extensions); the results that are not None."""
-        result: list[Any] = self._caller(driver, name)(**arguments)
+        caller = self._caller(driver, name)
+        if not caller.get_hookimpls():
+            return []
+        result: list[Any] = caller(**arguments)
         return result
 
     def verify(self, driver: LoadedDriver, operations: Mapping[str, Operation]) -> list[str]:

@@ -37,7 +37,7 @@ class Policy:
 
     def grants(self, permission: str) -> bool:
         """Whether ``permission`` is granted."""
-        return any(fnmatchcase(permission, pattern) for pattern in self.granted) and not any(
+        return ("*" in self.granted or any(fnmatchcase(permission, pattern) for pattern in self.granted)) and not any(
             fnmatchcase(permission, pattern) for pattern in self.denied
         )
 

@@ -35,7 +35,7 @@ class ConfigurationOperations:
             known = machine is not None and machine.persistent
             if machine is None:
                 machine = node.machines[uuid] = Machine(uuid, config.name)
-            machine.stored = config.copy()
+            machine.stored = config
             machine.stored.id = None
             machine.updated = machine.active
             session.tell_lifecycle(machine, Lifecycle.DEFINED, "updated" if known else "added")

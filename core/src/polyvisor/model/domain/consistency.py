@@ -250,8 +250,8 @@ def _caches(domain: Domain) -> Iterator[Contradiction]:
         if twice := cpus & taken:
             yield Contradiction(tune, f"CPU {min(twice)} is in two cache allocations", "vcpus")
         taken |= cpus
-        for _, cache in repeated(((cache.level, cache.id, cache.type), cache) for cache in tune.caches):
-            yield Contradiction(cache, f"cache {cache.id} of level {cache.level} is allocated twice")
+        for _, part in repeated(((part.level, part.id, part.type), part) for part in tune.caches):
+            yield Contradiction(part, f"cache {part.id} of level {part.level} is allocated twice")
         for monitor in tune.monitors:
             if not _numbers(monitor.vcpus) <= cpus:
                 message = f"the monitor counts CPUs {monitor.vcpus}, which are not all among {tune.vcpus}"
