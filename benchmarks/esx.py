@@ -83,8 +83,9 @@ class Relay:
 
 def bulk(session: object) -> None:
     """What pyvmomi alone reads of every guest at once."""
-    from polyvisor_esx.properties import of_view
     from pyVmomi import vim
+
+    from polyvisor_esx.properties import of_view
 
     content = session.content
     view = content.viewManager.CreateContainerView(content.rootFolder, [vim.VirtualMachine], True)

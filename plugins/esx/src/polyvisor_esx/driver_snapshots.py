@@ -9,6 +9,7 @@ from polyvisor_esx.session import EsxSession
 
 if TYPE_CHECKING:
     from polyvisor.model.snapshot import DomainSnapshot
+    from polyvisor.operations.migration import MigrationPlan
     from polyvisor.operations.snapshots import SnapshotExtent, SnapshotRef, SnapshotRow
     from polyvisor.spi import JobControl
 
@@ -102,6 +103,23 @@ class SnapshotOperations:
         from polyvisor_esx import snapshots
 
         snapshots.delete(session, snapshot, job, extent=extent)
+
+    # -- migration ----------------------------------------------------------------------------------------
+
+    @hookimpl
+    def migrate(
+        self,
+        session: EsxSession,
+        domain: DomainRef,
+        destination: str,
+        job: JobControl,
+        *,
+        plan: MigrationPlan | None,
+    ) -> DomainRef:
+        from polyvisor.operations.migration import MigrationPlan
+        from polyvisor_esx import migration
+
+        return migration.migrate(session, domain, destination, plan or MigrationPlan(), job)
 
     # -- events -------------------------------------------------------------------------------------------
 

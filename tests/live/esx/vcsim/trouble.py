@@ -18,13 +18,16 @@ class Trouble:
     """Passes calls on to a simulated server. ``calls`` are the names of those that came.
 
     ``make`` decides about each call by its name: ``"503"`` answers so, ``"lose"`` has the server do it and loses the
-    answer, ``"drop"`` hangs up before the server hears of it, ``"hold"`` answers when the test says so (``release``)."""
+    answer, ``"drop"`` hangs up before the server hears of it, ``"hold"`` answers when the test says so (``release``).
+    ``rewrite`` is handed the name, the request and the answer of each call and returns the answer that counts: it
+    stands in for what the simulator lacks."""
 
     def __init__(self, server: Simulator) -> None:
         self.server = server
         self.calls: list[str] = []
         self.make: Callable[[str], str] = lambda name: ""
         self.release = threading.Event()
+        self.rewrite: Callable[[str, bytes, bytes], bytes] = lambda name, request, answer: answer
         trouble = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -76,6 +79,9 @@ class Trouble:
             request.close_connection = True
             return
         status, headers, answer = self._forward(request, body)
+        rewritten = self.rewrite(name, body, answer)
+        if rewritten is not answer:
+            status, answer = 200, rewritten
         if kind == "lose":
             request.close_connection = True
             return
