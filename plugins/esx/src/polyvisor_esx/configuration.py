@@ -5,12 +5,14 @@ VMware has one configuration of a guest, which a change of a running guest chang
 
 from __future__ import annotations
 
+from collections import defaultdict
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from pyVmomi import vim
 
-from polyvisor.errors import AlreadyExists, InvalidState, NoSuchDomain, PolyvisorError, UnsupportedConfiguration
+from polyvisor.errors import AlreadyExists, InvalidState, UnsupportedConfiguration
 from polyvisor.spi import DomainRef, DomainState, Lifecycle, lifecycle
 from polyvisor_esx import extraconfig, native, vim_reading, vim_writing
 from polyvisor_esx.datastores import escape_item
@@ -89,8 +91,19 @@ def settings(config: Domain) -> Settings:
 # -- making -----------------------------------------------------------------------------------------------------
 
 
+_naming: defaultdict[tuple[str, int], Lock] = defaultdict(Lock)
+"""Held, for each server, from the look at the names there are until there is another: a host has names twice. Other
+programs are not kept from that; a vCenter refuses by itself."""
+
+
 def define(session: EsxSession, config: Domain) -> DomainRef:
     """CreateVM_Task, or for a guest that is there ReconfigVM_Task with what differs."""
+    native.refuse_lost(config)
+    with _naming[session.address.host, session.address.port]:
+        return _defined(session, config)
+
+
+def _defined(session: EsxSession, config: Domain) -> DomainRef:
     assert config.uuid is not None
     uuid = UUID(config.uuid)
     rows = session.properties(vim.VirtualMachine, ("name", "config.uuid", *STATE))
@@ -141,10 +154,16 @@ def _create(session: EsxSession, config: Domain, uuid: UUID) -> DomainRef:
     return domain
 
 
+LONGEST_ITEM = 80
+"""Bytes of a name that a guest's files are called by; VMware's own limit for names, and room for suffixes."""
+
+
 def _places_for_files(datastore: str, name: str, uuid: UUID) -> tuple[str, ...]:
     """Where the guest's own files may go: a folder of its name, as ESX would write it; if there is one already (of a
     guest that was undefined, whose files stay), one that the UUID tells apart, else one that nobody has."""
     item = escape_item(name)
+    if len(item) > LONGEST_ITEM:
+        item = str(uuid)
     return tuple(f"[{datastore}] {folder}/{item}.vmx" for folder in (item, f"{item}_{uuid}", f"{item}_{uuid4()}"))
 
 
@@ -254,15 +273,11 @@ def rename(session: EsxSession, domain: DomainRef, name: str) -> DomainRef:
     machine, row = session.read(domain, STATE)
     if state_of(session, machine, row).state is not DomainState.SHUT_OFF:
         raise InvalidState(f"{domain} is running and cannot be renamed", target=str(domain), driver="esx")
-    names = session.properties(vim.VirtualMachine, ("name",))
-    if any(guest_name(each) == name for each in names.values()):
-        raise AlreadyExists(f"a domain {name!r} exists already", driver="esx", hint="choose another name")
-    try:
+    with _naming[session.address.host, session.address.port]:
+        names = session.properties(vim.VirtualMachine, ("name",))
+        if any(guest_name(each) == name for each in names.values()):
+            raise AlreadyExists(f"a domain {name!r} exists already", driver="esx", hint="choose another name")
         session.wait(machine.Rename_Task(newName=written_name(name)))
-    except PolyvisorError as error:
-        if named(error, "ManagedObjectNotFound"):
-            raise NoSuchDomain(f"there is no {domain}", target=str(domain), driver="esx") from error
-        raise
     session.tell(lifecycle(domain, Lifecycle.UNDEFINED, "renamed"))
     renamed = DomainRef(name, domain.uuid)
     session.tell(lifecycle(renamed, Lifecycle.DEFINED, "renamed"))

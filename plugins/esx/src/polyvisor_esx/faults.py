@@ -15,6 +15,7 @@ from polyvisor.errors import (
     HypervisorError,
     InvalidArgument,
     InvalidState,
+    NoSuchDomain,
     NotFound,
     OperationCancelled,
     OperationTimeout,
@@ -82,6 +83,8 @@ def translated(fault: Any, doing: str = "") -> PolyvisorError:
     """The error for a fault that a method raised or a task ended with; ``doing`` is the method's name."""
     name = fault_name(fault)
     kind, hint = _kind(fault, name)
+    if kind is NotFound and fault_name(getattr(fault, "obj", None)) == "VirtualMachine":
+        kind = NoSuchDomain
     said = _words(fault)
     reason = f"{said} [{name}]" if said else name
     where = f"VMware refused {doing}: " if doing else "VMware refused: "

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from polyvisor.errors import InvalidState, UnsupportedOption
+from polyvisor.errors import Busy, InvalidState, UnsupportedOption
 from polyvisor.operations.lifecycle import ShutdownMode
 from polyvisor.spi import DomainRef, DomainState, Event, EventKind, Lifecycle, lifecycle
 from polyvisor_esx import tasks
+from polyvisor_esx.faults import named
 from polyvisor_esx.guests import remember, require
 from polyvisor_esx.session import EsxSession, number_of
 
@@ -39,22 +40,41 @@ def destroy(session: EsxSession, domain: DomainRef) -> None:
 
 def suspend(session: EsxSession, domain: DomainRef) -> None:
     """SuspendVM_Task: the memory goes to disk, the guest stays where it was."""
-    machine, state = require(session, domain, RUNNING, PAUSED)
-    if state is PAUSED:
-        return
-    remember(session, machine, "suspended", "user")
-    session.wait(machine.SuspendVM_Task())
-    session.tell(lifecycle(_running(domain, machine), Lifecycle.SUSPENDED, "paused"))
+
+    def to_disk(machine: Any) -> None:
+        remember(session, machine, "suspended", "user")
+        session.wait(machine.SuspendVM_Task())
+        session.tell(lifecycle(_running(domain, machine), Lifecycle.SUSPENDED, "paused"))
+
+    _led_to(session, domain, PAUSED, to_disk)
 
 
 def resume(session: EsxSession, domain: DomainRef) -> None:
     """PowerOnVM_Task of a suspended guest."""
-    machine, state = require(session, domain, RUNNING, PAUSED)
-    if state is RUNNING:
-        return
-    remember(session, machine, "poweredOn", "unpaused")
-    tasks.wait(session, machine.PowerOnVM_Task(), machine=machine)
-    session.tell(lifecycle(_running(domain, machine), Lifecycle.RESUMED, "unpaused"))
+
+    def back(machine: Any) -> None:
+        remember(session, machine, "poweredOn", "unpaused")
+        tasks.wait(session, machine.PowerOnVM_Task(), machine=machine)
+        session.tell(lifecycle(_running(domain, machine), Lifecycle.RESUMED, "unpaused"))
+
+    _led_to(session, domain, RUNNING, back)
+
+
+def _led_to(session: EsxSession, domain: DomainRef, goal: DomainState, call: Callable[[Any], None]) -> None:
+    """Make a call that leads a guest that is on to ``goal``, unless it is there, or somebody else was there first."""
+    for left in reversed(range(TRIES)):
+        machine, state = require(session, domain, RUNNING, PAUSED)
+        if state is goal:
+            return
+        try:
+            return call(machine)
+        except (InvalidState, Busy) as error:
+            if not left or not named(error, "InvalidPowerState", "TaskInProgress"):
+                raise
+
+
+TRIES = 5
+"""How often a guest's state may change between our look at it and our call."""
 
 
 def reset(session: EsxSession, domain: DomainRef) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from polyvisor.errors import InvalidArgument, UnsupportedConfiguration
@@ -10,6 +11,7 @@ from polyvisor_esx.vmx_reading import from_vmx
 from polyvisor_esx.vmx_writing import to_vmx
 
 if TYPE_CHECKING:
+    from polyvisor.documents import Element
     from polyvisor.model.domain import Domain
     from polyvisor_esx.session import EsxSession
 
@@ -62,3 +64,44 @@ def check(config: Domain) -> None:
             f"a VMware server runs guests of type vmware, not {config.type}", driver="esx", hint="write type='vmware'"
         )
     to_vmx(config, hardware=HARDWARE)
+
+
+KEPT = frozenset(
+    "type id name uuid genid title description metadata memory current_memory memtune vcpu cputune cpu os devices"
+    " extensions max_memory".split()
+)
+"""Fields of a domain that VMware keeps, or whose contents are checked one by one where they are written."""
+
+INHERENT = {"acpi", "apic", "pae"}
+"""Features that every guest of VMware's has."""
+
+
+def refuse_lost(config: Domain) -> None:
+    """Raise UnsupportedConfiguration for what VMware has no place for and would be gone once it is stored.
+
+    A field that says what holds for every guest of VMware's may be there."""
+    plain = _plain()
+    for field in type(config).fields():
+        wanted = getattr(config, field.attr)
+        if field.attr in KEPT or not wanted or wanted == getattr(plain, field.attr):
+            continue
+        if field.attr == "features" and not set(_set(wanted)) - INHERENT:
+            continue
+        name = field.xml.rpartition("}")[2]
+        raise UnsupportedConfiguration(
+            f"VMware keeps no <{name}> other than what holds for all of its guests",
+            driver="esx",
+            hint="leave it out" if getattr(plain, field.attr) is None else "leave it out, or as VMware has it",
+        )
+
+
+def _set(element: Element) -> list[str]:
+    """Names of the fields of an element that say something."""
+    return [field.attr for field in type(element).fields() if getattr(element, field.attr) not in (None, False, [])]
+
+
+@cache
+def _plain() -> Domain:
+    """A guest of whom nothing is said."""
+    lines = ('config.version = "8"', f'virtualHW.version = "{HARDWARE}"', 'displayName = "plain"')
+    return from_vmx("\n".join(lines))
