@@ -230,12 +230,11 @@ def _is_family(base: type) -> TypeGuard[type[Element]]:
 
 def spec_of(cls: type[Element]) -> Spec:
     """The class's resolved declaration, made at first use."""
-    spec = cls._spec
-    if spec is None:
+    if cls._spec is None:
         from polyvisor.documents.binding import bind
 
-        spec = cls._spec = bind(cls)
-    return spec
+        cls._spec = bind(cls)
+    return cls._spec
 
 
 def declared_fields(cls: type[Element]) -> list[tuple[type, Field]]:

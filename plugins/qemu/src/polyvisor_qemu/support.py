@@ -19,7 +19,8 @@ def only(element: Element | None, *supported: str, inside: str = "") -> None:
     ``alias`` and ``address`` are every device's. ``inside`` says where the element stands, for the message."""
     if element is None:
         return
-    for field in _others(type(element), supported):
+    cls: Any = type(element)
+    for field in _others(cls, supported):
         value = getattr(element, field.attr)
         if value is None or value is False or value == [] or value == field.default:
             continue

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache
 from itertools import chain
 
 from polyvisor.documents import Element
@@ -111,12 +110,11 @@ def _cpu_set_fields(spec: Spec) -> tuple[Bound, ...]:
 
 def measured(root: Element) -> list[Element]:
     """The elements in and below ``root`` that are amounts of memory or have sets of CPUs."""
-    return [element for element in root.walk() if _is_measured(type(element))]
+    return [element for element in root.walk() if spec_of(type(element)).plan("measured", _is_measured)]
 
 
-@cache
-def _is_measured(cls: type[Element]) -> bool:
-    return issubclass(cls, Kibibytes) or bool(cpu_set_fields(cls))
+def _is_measured(spec: Spec) -> bool:
+    return issubclass(spec.cls, Kibibytes) or bool(_cpu_set_fields(spec))
 
 
 def _values(domain: Element) -> Iterator[Contradiction]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
 from itertools import count
 from typing import Any
 
 from polyvisor.documents import Element
+from polyvisor.documents.binding import Spec
+from polyvisor.documents.classes import spec_of
 from polyvisor.model.domain.address import CcidAddress, DriveAddress, VirtioSerialAddress
 from polyvisor.model.domain.devices import Devices
 from polyvisor.model.domain.devices.chardev import (
@@ -68,17 +69,16 @@ def generate_mac() -> str:
 
 def alone(device: Element) -> None:
     """Fill in what a device implies whatever guest it is in."""
-    for step in _steps(type(device)):
+    for step in spec_of(type(device)).plan("completion", _steps):
         step(device)
     for element in device.walk():
         if isinstance(element, NetworkSource):
             _storage_ports(element)
 
 
-@cache
-def _steps(cls: type[Element]) -> tuple[Callable[[Any], None], ...]:
+def _steps(spec: Spec) -> tuple[Callable[[Any], None], ...]:
     """What is filled in for devices of a class."""
-    return tuple(step for base, step in _ALONE if issubclass(cls, base))
+    return tuple(step for base, step in _ALONE if issubclass(spec.cls, base))
 
 
 def together(devices: Devices) -> None:

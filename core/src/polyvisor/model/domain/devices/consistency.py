@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache
 from itertools import pairwise
 from typing import Any
 
 from polyvisor.documents import Element
+from polyvisor.documents.binding import Spec
+from polyvisor.documents.classes import spec_of
 from polyvisor.model.contradictions import Contradiction, repeated
 from polyvisor.model.domain.address import (
     Address,
@@ -40,17 +41,16 @@ from polyvisor.model.domain.tuning import IoLimits
 
 def alone(device: Element) -> Iterator[Contradiction]:
     """What contradicts itself within one device, whatever guest it belongs to."""
-    for rule in _rules(type(device)):
+    for rule in spec_of(type(device)).plan("contradictions", _rules):
         yield from rule(device)
     address = getattr(device, "address", None)
     if isinstance(address, PciAddress) and address.zpci is not None and address.zpci.uid == 0:
         yield Contradiction(address.zpci, "the uid of a zPCI function is at least 0x0001", "uid")
 
 
-@cache
-def _rules(cls: type[Element]) -> tuple[Callable[[Any], Iterator[Contradiction]], ...]:
+def _rules(spec: Spec) -> tuple[Callable[[Any], Iterator[Contradiction]], ...]:
     """The rules for devices of a class."""
-    return tuple(rule for base, rule in _ALONE if issubclass(cls, base))
+    return tuple(rule for base, rule in _ALONE if issubclass(spec.cls, base))
 
 
 def together(devices: Devices) -> Iterator[Contradiction]:
