@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from types import TracebackType
 
 from polyvisor.errors import HostError
 
@@ -67,17 +67,34 @@ DISK = Disk()
 """The real one."""
 
 
-@contextmanager
-def reported(action: str, path: str | os.PathLike[str]) -> Iterator[None]:
+def reported(action: str, path: str | os.PathLike[str]) -> AbstractContextManager[None]:
     """Turn an OSError inside into a HostError: "cannot ``action`` ``path``: ..." with a hint."""
-    try:
-        yield
-    except OSError as error:
+    return _Reported(action, path)
+
+
+class _Reported:
+    """A class and no generator, for it is entered many times for each change and hardly ever has anything to say."""
+
+    __slots__ = ("_action", "_path")
+
+    def __init__(self, action: str, path: str | os.PathLike[str]) -> None:
+        self._action = action
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not isinstance(error, OSError):
+            return
         number = error.errno or 0
+        path = os.fspath(self._path)
         raise HostError(
-            f"cannot {action} {os.fspath(path)}: {os.strerror(number).lower() if number else error}",
+            f"cannot {self._action} {path}: {os.strerror(number).lower() if number else error}",
             hint=HINTS.get(number),
-            details={"errno": errno.errorcode.get(number, str(number)), "path": os.fspath(path)},
+            details={"errno": errno.errorcode.get(number, str(number)), "path": path},
         ) from error
 
 
