@@ -299,3 +299,23 @@ def test_listening_ends_at_once(connection: polyvisor.Connection) -> None:
     begun = time.monotonic()
     connection.close()
     assert time.monotonic() - begun < 20
+
+
+# -- the system inside, and jobs --------------------------------------------------------------------------------------
+
+
+def test_a_guest_without_tools_tells_nothing(guest: Domain) -> None:
+    for ask in (guest.guest_hostname, guest.guest_info, guest.guest_filesystems):
+        with pytest.raises(InvalidState, match="Tools"):
+            ask()
+    assert guest.guest_interfaces() == []  # no DHCP server of VMware's to ask
+    guest.destroy()
+    with pytest.raises(InvalidState, match="not running"):
+        guest.guest_interfaces()
+
+
+def test_a_job_that_ended_is_told_and_none_is_at_work(guest: Domain) -> None:
+    assert guest.job().type == "None"
+    assert guest.job(completed=True).type in ("Completed", "None")
+    with pytest.raises(InvalidState, match="no job"):
+        guest.abort_job()

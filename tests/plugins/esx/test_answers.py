@@ -7,14 +7,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from pyVmomi import vim
+from pyVmomi import vim, vmodl
 
 from polyvisor.errors import InvalidArgument, InvalidState, NoSuchSnapshot, UnsupportedConfiguration
 from polyvisor.operations.migration import MigrationPlan
 from polyvisor.operations.snapshots import SnapshotState
 from polyvisor.operations.statistics import StatsGroup
 from polyvisor.spi import DomainRef, DomainState, StateInfo
-from polyvisor_esx import allocation, devices, disks, migration, questions, snapshots, statistics
+from polyvisor_esx import allocation, devices, disks, jobs, migration, questions, snapshots, statistics, tools
 from polyvisor_esx.watching import Seen, after, told
 
 GUEST = DomainRef("web", UUID(int=7), 42)
@@ -266,3 +266,60 @@ def test_plans_that_ask_for_nothing_else(plan: MigrationPlan) -> None:
 def test_plans_that_ask_for_more(asked: dict[str, Any]) -> None:
     with pytest.raises(UnsupportedConfiguration, match=next(iter(asked))):
         migration.require_possible(MigrationPlan(**asked))
+
+
+# -- the system inside -----------------------------------------------------------------------------------------------
+
+
+def inside() -> Any:
+    address = vim.net.IpConfigInfo.IpAddress
+    config = vim.net.IpConfigInfo(
+        ipAddress=[
+            address(ipAddress="192.0.2.7", prefixLength=24),
+            address(ipAddress="2001:db8::7%eth0", prefixLength=64),
+            address(ipAddress="; reboot", prefixLength=0),
+        ]
+    )
+    return vim.vm.GuestInfo(
+        hostName="web",
+        guestId="debian12_64Guest",
+        guestFamily="linuxGuest",
+        net=[vim.vm.GuestInfo.NicInfo(macAddress="00:0C:29:01:02:03", deviceConfigId=4000, ipConfig=config)],
+        disk=[vim.vm.GuestInfo.DiskInfo(diskPath="/", capacity=100, freeSpace=40)],
+    )
+
+
+def test_what_is_no_address_is_left_out() -> None:
+    (card,) = tools.cards_of(inside())
+    assert (card.name, card.mac) == ("4000", "00:0c:29:01:02:03")
+    assert [(each.family, each.address, each.prefix) for each in card.addresses] == [
+        ("ipv4", "192.0.2.7", 24),
+        ("ipv6", "2001:db8::7", 64),
+    ]
+
+
+def test_file_systems_tell_what_is_used() -> None:
+    (root,) = tools.filesystems_of(inside())
+    assert (root.mountpoint, root.total, root.used) == ("/", 100, 60)
+
+
+def test_figures_of_the_system_inside_have_libvirts_names() -> None:
+    found = {f"{group.value}.{name}": value for group, tell in tools.GROUPS.items() for name, value in tell(inside())}
+    assert found["os.id"] == "debian12_64Guest"
+    assert found["fs.0.used-bytes"] == 60
+    assert found["if.0.addr.1.addr"] == "2001:db8::7"
+
+
+# -- jobs ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_task_is_a_job() -> None:
+    begun, ended = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, 0, 0, 2, tzinfo=UTC)
+    task = {"info.descriptionId": "VirtualMachine.createSnapshot", "info.startTime": begun}
+    working = jobs.job_of({**task, "info.state": "running", "info.progress": 40})
+    assert (working.type, working.operation, working.statistics["percent"]) == ("Bounded", "Snapshot", 40)
+    done = jobs.job_of({**task, "info.state": "success", "info.completeTime": ended})
+    assert (done.type, done.elapsed_ms) == ("Completed", 2000)
+    cancelled = vmodl.fault.RequestCanceled()
+    ended_early = jobs.job_of({**task, "info.state": "error", "info.completeTime": ended, "info.error": cancelled})
+    assert ended_early.type == "Cancelled"

@@ -13,6 +13,14 @@ from polyvisor_esx.session import EsxSession
 
 if TYPE_CHECKING:
     from polyvisor.documents import Element
+    from polyvisor.operations.domainjobs import DomainJob
+    from polyvisor.operations.guest import (
+        AddressSource,
+        GuestFilesystem,
+        GuestInfo,
+        GuestInfoGroup,
+        GuestInterface,
+    )
     from polyvisor.operations.records import Parameters
     from polyvisor.operations.statistics import BlockInfo, DomainStats, MemoryUse, StatsGroup
     from polyvisor.operations.vcpus import Scheduler
@@ -132,3 +140,47 @@ class DeviceOperations:
         from polyvisor_esx import statistics
 
         return statistics.memory(session, domain)
+
+    # -- the system inside --------------------------------------------------------------------------------
+
+    @hookimpl
+    def guest_hostname(self, session: EsxSession, domain: DomainRef) -> str:
+        from polyvisor_esx import tools
+
+        return tools.hostname(session, domain)
+
+    @hookimpl
+    def guest_interfaces(
+        self, session: EsxSession, domain: DomainRef, *, source: AddressSource
+    ) -> list[GuestInterface]:
+        from polyvisor_esx import tools
+
+        return tools.interfaces(session, domain, source)
+
+    @hookimpl
+    def guest_filesystems(self, session: EsxSession, domain: DomainRef) -> list[GuestFilesystem]:
+        from polyvisor_esx import tools
+
+        return tools.filesystems(session, domain)
+
+    @hookimpl
+    def guest_info(
+        self, session: EsxSession, domain: DomainRef, *, groups: Collection[GuestInfoGroup], enforce: bool
+    ) -> GuestInfo:
+        from polyvisor_esx import tools
+
+        return tools.info(session, domain, groups, enforce=enforce)
+
+    # -- jobs ---------------------------------------------------------------------------------------------
+
+    @hookimpl
+    def domain_job(self, session: EsxSession, domain: DomainRef, *, completed: bool) -> DomainJob:
+        from polyvisor_esx import jobs
+
+        return jobs.current(session, domain, completed=completed)
+
+    @hookimpl
+    def abort_job(self, session: EsxSession, domain: DomainRef) -> None:
+        from polyvisor_esx import jobs
+
+        jobs.abort(session, domain)
