@@ -171,6 +171,7 @@ class Group:
         if "freezer" in self.paths:
             self.write("freezer", "freezer.state", "FROZEN" if still else "THAWED")
         else:
+            self.version("freezer")  # raises where the container has no group that could stand still
             self.write("", "cgroup.freeze", int(still))
 
     def settled(self, still: bool) -> bool:

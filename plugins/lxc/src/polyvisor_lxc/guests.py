@@ -238,6 +238,15 @@ def bury(session: LxcSession, dead: Look) -> None:
     session.store.remove_status(dead.uuid)
 
 
+def own_groups(pid: int, session: LxcSession, uuid: UUID) -> dict[str, str]:
+    """The groups of a container's init or monitor that liblxc made for it.
+
+    Where it may make none, a process stays in the groups of whoever started it, with others that are not ours."""
+    made = (f"/lxc.payload.{uuid}", f"/lxc.monitor.{uuid}")
+    paths = Group.of(pid, session.hierarchies).paths
+    return {controller: path for controller, path in paths.items() if any(name in path for name in made)}
+
+
 def clear_processes(dead: Look) -> None:
     """Kill what is left in the control groups of a container whose monitor is gone, and remove the groups.
 
@@ -246,10 +255,7 @@ def clear_processes(dead: Look) -> None:
     from polyvisor_lxc import stopping
 
     assert dead.status is not None
-    payload, around = dead.status.get("groups", {}), dead.status.get("around", {})
-    # a monitor that got no groups of its own is in those of whoever started it
-    own = {controller: path for controller, path in around.items() if "/lxc.monitor" in path}
-    for paths in (payload, own):
+    for paths in (dead.status.get("groups", {}), dead.status.get("around", {})):
         if any(os.path.isdir(path) for path in paths.values()):
             stopping.clear(Group(paths))
 

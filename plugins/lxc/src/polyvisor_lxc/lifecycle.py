@@ -155,7 +155,7 @@ def _boot(
     endings.write_wishes(files, running)
     command = ["lxc-start", "--name", str(files.uuid), "--lxcpath", files.lxcpath, "--rcfile", files.config]
     command += ["--daemon", "--pidfile", files.pid]
-    words = [tools.find("lxc-start"), *command[1:], "--", *plan.command]
+    words = [*tools.hearing(), tools.find("lxc-start"), *command[1:], "--", *plan.command]
     answer = _under_policy(running, lambda: tools.run(words, timeout=tools.LONGEST_START, descriptors=fds))
     if answer.code:
         raise _failure(running.name, files, answer)
@@ -166,8 +166,8 @@ def _boot(
         "pid": process.pid,
         "started": process.started,
         "since": time.time(),
-        "groups": Group.of(init, session.hierarchies).paths if init is not None else {},
-        "around": Group.of(process.pid, session.hierarchies).paths if process.pid else {},
+        "groups": guests.own_groups(init, session, files.uuid) if init is not None else {},
+        "around": guests.own_groups(process.pid, session, files.uuid) if process.pid else {},
         "taints": audit.relaxed(running),
         "consoles": live.consoles(running, files),
     }

@@ -22,7 +22,8 @@ def plan(session: LxcSession, running: Domain) -> translation.Plan:
     first = held.consoles[0] if held.consoles else None
     place = translation.Place(
         hierarchies=session.hierarchies,
-        ids=confinement.id_range(running.id or 0) if shifted(running) else None,
+        ids=confinement.id_range(running.id or 0) if _maps_ids(running) else None,
+        owner=None if os.geteuid() == 0 else (os.geteuid(), os.getegid()),
         console=first.log.file if first is not None and first.log is not None else files.console,
         seccomp=files.seccomp,
         journal=files.journal,
@@ -53,7 +54,13 @@ def check(running: Domain, made: translation.Plan) -> None:
 
 
 def shifted(config: Domain) -> bool:
-    """Whether directories of the host are shown with the ids of the container, which it owns no others of."""
+    """Whether directories of the host are shown with the ids of the container, which it owns no others of.
+
+    Only root may have that; the containers of other users have their user for root instead."""
+    return _maps_ids(config) and os.geteuid() == 0
+
+
+def _maps_ids(config: Domain) -> bool:
     return confinement.of(config).userns and config.idmap is None
 
 

@@ -44,7 +44,7 @@ def set_keys(
     if append and remove:
         raise InvalidArgument("keys cannot be added and taken out at once", driver="lxc")
     for key in wanted:
-        if not key.strip() or "\n" in key or "\r" in key or key.lstrip().startswith("#"):
+        if not key.strip() or not key.isprintable() or key.lstrip().startswith("#"):
             raise InvalidArgument(f"{key!r} is not one line with a key", driver="lxc")
     with guests.active(session, domain):
         _, init = guests.require_init(session, domain)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,7 +25,14 @@ LONGEST_START = 60.0
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _ENVIRONMENT = ("HOME", "USER", "LOGNAME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
-_PACKAGES = {"tc": "iproute2", "ip": "iproute2", "criu": "criu", "mount": "mount", "cp": "coreutils"}
+_PACKAGES = {
+    "tc": "iproute2",
+    "ip": "iproute2",
+    "criu": "criu",
+    "mount": "mount",
+    "cp": "coreutils",
+    "env": "coreutils",
+}
 _found: dict[str, str] = {}
 _versions: dict[tuple[str, int], tuple[int, int, int]] = {}
 
@@ -83,6 +91,20 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """What a tool gets to see of our environment."""
     kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     return {"PATH": _PATH, **kept, "LC_ALL": "C", **(extra or {})}
+
+
+def hearing(status: str = "/proc/self/status") -> list[str]:
+    """The beginning of a command line that takes back which signals are ignored; empty where none is.
+
+    A process that was put into the background, or started by nohup, ignores signals, and all that it starts would do
+    so too: the init of a container could not even ask for them. Those that Python ignores itself it takes back."""
+    with open(status, encoding="ascii") as file:
+        mask = next((int(line.split()[1], 16) for line in file if line.startswith("SigIgn:")), 0)
+    ignored = [number for number in range(1, 65) if mask >> (number - 1) & 1 and number not in _PYTHONS]
+    return [find("env"), f"--default-signal={','.join(map(str, ignored))}", "--"] if ignored else []
+
+
+_PYTHONS = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
 def run(

@@ -35,6 +35,8 @@ class Place:
 
     :param hierarchies: where control groups are, which decides between their keys of version 1 and 2.
     :param ids: first host id and count for a container without ``<idmap>``; None without a user namespace.
+    :param owner: user and group who become the root of a container without ``<idmap>``, and whose files are the
+        container's, where they may not shift ids; None for root, who may.
     :param console: file for what is printed on the first console.
     :param seccomp: file of the seccomp policy, ``journal`` that of liblxc's log, ``hook`` the script to run after
         the end; "" for none.
@@ -45,6 +47,7 @@ class Place:
 
     hierarchies: Hierarchies
     ids: tuple[int, int] | None = None
+    owner: tuple[int, int] | None = None
     console: str = ""
     seccomp: str = ""
     journal: str = ""
@@ -104,9 +107,10 @@ def compose(config: Domain, place: Place) -> Plan:
     root = next((each for each in held.filesystems if each.target.dir == "/"), None)
     mapped = _ids(config, lines, place, confined)
     lines.set("lxc.uts.name", hostname(config.name))
-    _root(lines, root, shifted=mapped and config.idmap is None, place=place)
+    shifts = mapped and config.idmap is None and place.owner is None
+    _root(lines, root, shifted=shifts, place=place)
     _confinement(config, lines, place, confined)
-    _filesystems(lines, held.filesystems, shifted=mapped and config.idmap is None)
+    _filesystems(lines, held.filesystems, shifted=shifts)
     own_network = networks(config, lines)
     _automatic_mounts(lines, confined, own_network=own_network or not mapped, rooted=root is not None)
     _consoles(lines, held.consoles, place)
@@ -224,8 +228,12 @@ def _ids(config: Domain, lines: Configuration, place: Place, confined: confineme
     if place.ids is None or not confined.userns:
         return False
     first, count = place.ids
-    lines.set("lxc.idmap", f"u 0 {first} {count}")
-    lines.set("lxc.idmap", f"g 0 {first} {count}")
+    for letter, owner in zip("ug", place.owner or (None, None), strict=True):
+        if owner is None:
+            lines.set("lxc.idmap", f"{letter} 0 {first} {count}")
+        else:
+            lines.set("lxc.idmap", f"{letter} 0 {owner} 1")
+            lines.set("lxc.idmap", f"{letter} 1 {first} {count - 1}")
     return True
 
 
@@ -344,7 +352,9 @@ def _consoles(lines: Configuration, consoles: list[Any], place: Place) -> None:
 
 
 def _devices(lines: Configuration, hostdevs: list[Any], place: Place) -> None:
-    version = place.hierarchies.version("devices")
+    # only root may say which devices a group uses; to other users' containers the files' permissions say it, and the
+    # kernel lets them make none (user_namespaces(7))
+    version = place.hierarchies.version("devices") if place.owner is None else None
     prefix = {1: "lxc.cgroup.devices", 2: "lxc.cgroup2.devices"}.get(version or 0)
     if prefix is not None:
         lines.set(f"{prefix}.deny", "a")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -257,8 +257,8 @@ def test_capabilities_have_the_cpus_of_the_host(connection: Connection) -> None:
 @needs("caps.host")
 def test_capabilities_name_the_guests_that_can_run(bench: Bench, connection: Connection) -> None:
     types = {str(domain.type) for guest in connection.capabilities().guests for domain in guest.arch.domains}
-    mine: Any = model.parse("domain", bench.document())
-    assert str(mine.type) in types
+    bench.need("domain.xml")
+    assert str(bench.define().config().type) in types
 
 
 @needs("caps.host")
