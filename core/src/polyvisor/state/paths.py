@@ -11,6 +11,9 @@ from pathlib import Path
 from polyvisor.errors import HostError, InvalidArgument
 from polyvisor.state.disk import make_private_directory, reported
 
+EVERYBODYS = "/etc/polyvisor"
+"""The directory of the configuration of the whole host."""
+
 LONGEST_SOCKET_PATH = 107
 """Bytes a UNIX socket's address holds on Linux, less the closing NUL (unix(7), ``sun_path``)."""
 
@@ -36,7 +39,7 @@ class Paths:
     def system(cls, driver: str) -> Paths:
         """Below /etc, /var/lib, /run, /var/log and /var/cache: one for the whole host."""
         return cls(
-            config=Path("/etc/polyvisor", driver),
+            config=Path(EVERYBODYS, driver),
             state=Path("/var/lib/polyvisor", driver),
             run=Path("/run/polyvisor", driver),
             log=Path("/var/log/polyvisor", driver),
@@ -73,7 +76,12 @@ class Paths:
         )
 
     def create(self) -> None:
-        """Make the directories that are missing, for the owner alone (0700). Raises HostError."""
+        """Make the directories that are missing, for the owner alone (0700). Raises HostError.
+
+        All users read the configuration in :data:`EVERYBODYS`, so that one is made for all of them."""
+        if self.config.parent == Path(EVERYBODYS):
+            with reported("create directory", EVERYBODYS):
+                self.config.parent.mkdir(mode=0o755, exist_ok=True)
         for path in (self.config, self.state, self.run, self.log, self.cache):
             make_private_directory(path)
 
