@@ -113,6 +113,7 @@ def test_an_off_guest_is_changed_for_its_next_start(tuned: Tuned) -> None:
 
 
 def test_a_stored_change_waits_for_the_next_start(tuned: Tuned) -> None:
+    tuned.bench.require(tuned.bench.target.separate_copies, "the hypervisor has one configuration of a guest")
     guest = tuned.guest(running=True)
     before = tuned.now(guest)
     tuned.change(guest, Affect.CONFIG)
@@ -123,6 +124,7 @@ def test_a_stored_change_waits_for_the_next_start(tuned: Tuned) -> None:
 
 
 def test_a_live_change_ends_with_the_guest(live: Tuned) -> None:
+    live.bench.require(live.bench.target.separate_copies, "the hypervisor has one configuration of a guest")
     guest = live.guest(running=True)
     before = live.stored(guest)
     live.change(guest, Affect.LIVE)
@@ -134,6 +136,7 @@ def test_a_live_change_ends_with_the_guest(live: Tuned) -> None:
 
 
 def test_what_is_current_of_a_running_guest_is_live(live: Tuned) -> None:
+    live.bench.require(live.bench.target.separate_copies, "the hypervisor has one configuration of a guest")
     guest = live.guest(running=True)
     before = live.stored(guest)
     live.change(guest, Affect.CURRENT)
@@ -167,6 +170,7 @@ def test_an_off_guest_has_nothing_live_to_change(tuned: Tuned) -> None:
 
 
 def test_a_transient_guest_has_nothing_stored_to_change(tuned: Tuned) -> None:
+    tuned.bench.require(tuned.bench.target.undefines_running, "the hypervisor forgets no guest that runs")
     guest = tuned.guest(running=True)
     guest.undefine()
     before = tuned.now(guest)
@@ -206,6 +210,7 @@ def test_readers_change_nothing(tuned: Tuned) -> None:
 
 
 def test_questions_are_answered_by_the_configuration_asked_for(answered: Tuned) -> None:
+    answered.bench.require(answered.bench.target.separate_copies, "the hypervisor has one configuration of a guest")
     guest = answered.guest(running=True)
     answered.change(guest, Affect.CONFIG)
     ask = answered.tunable.answer
