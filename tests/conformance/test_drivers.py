@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -12,15 +13,23 @@ import pytest
 DRIVERS = {
     "test": ["--polyvisor-uri", "test:///default"],
     "qemu": ["--polyvisor-target", "polyvisor_qemu.conformance:target"],
+    "lxc": ["--polyvisor-target", "polyvisor_lxc.conformance:target"],
 }
 SUITE = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--pyargs", "polyvisor.testing.conformance"]
 
 
-@pytest.fixture(scope="module", params=["test", pytest.param("qemu", marks=pytest.mark.live)])
+NEEDED = {"qemu": ("qemu-system-x86_64",), "lxc": ("lxc-start", "busybox")}
+LIVE = [pytest.param(name, marks=pytest.mark.live) for name in NEEDED]
+
+
+@pytest.fixture(scope="module", params=["test", *LIVE])
 def asked(request, tmp_path_factory):
     """The report on one driver, and what the terminal showed."""
-    if request.param == "qemu" and shutil.which("qemu-system-x86_64") is None:
-        pytest.skip("QEMU is not installed")
+    for program in NEEDED.get(request.param, ()):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+    if request.param == "lxc" and os.geteuid() != 0:
+        pytest.skip("containers of these tests need root")
     place = tmp_path_factory.mktemp(request.param)
     report = place / "report.json"
     command = [*SUITE, *DRIVERS[request.param], "--polyvisor-report", str(report), f"--basetemp={place / 'tmp'}"]

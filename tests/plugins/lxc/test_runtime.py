@@ -243,6 +243,15 @@ def test_a_tool_that_is_too_old_is_told(tmp_path: Path, monkeypatch: pytest.Monk
         tools.version()
 
 
+@pytest.mark.parametrize(
+    ("mask", "words"),
+    [("0000000001001000", None), ("0000000000000000", None), ("0000000001001007", "--default-signal=1,2,3")],
+)
+def test_containers_hear_signals_that_their_starter_ignores(tmp_path: Path, mask: str, words: str | None) -> None:
+    (tmp_path / "status").write_text(f"Name:\tpython3\nSigBlk:\t0000000000000000\nSigIgn:\t{mask}\n")
+    assert tools.hearing(str(tmp_path / "status"))[1:] == ([words, "--"] if words else [])
+
+
 # -- connections ----------------------------------------------------------------------------------------------
 
 

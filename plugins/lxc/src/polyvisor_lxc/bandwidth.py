@@ -149,7 +149,7 @@ def _container_end(device: str, init: int) -> str | None:
             number = int(file.read())
     except (OSError, ValueError):
         return None
-    words = [tools.find("nsenter"), f"--net=/proc/{init}/ns/net", "--", tools.find("ip"), "-json", "link", "show"]
+    words = [*tools.entering(init, "net"), tools.find("ip"), "-json", "link", "show"]
     answer = tools.run(words, timeout=_TIME)
     rows = json.loads(answer.output or "[]") if not answer.code else []
     return next((str(row["ifname"]) for row in rows if row.get("ifindex") == number), None)
@@ -164,7 +164,7 @@ def apply_all(running: Domain, init: int | None) -> None:
 
 
 def _tc(*words: str, missing: bool = False, init: int | None = None) -> None:
-    inside = [tools.find("nsenter"), f"--net=/proc/{init}/ns/net", "--"] if init is not None else []
+    inside = tools.entering(init, "net") if init is not None else []
     answer = tools.run([*inside, tools.find("tc"), *words], timeout=_TIME)
     if answer.code and not missing:
         raise HypervisorError(

@@ -94,7 +94,7 @@ def target(scratch: Path) -> Target:
         document=document,
         processes=True,
         banner=BANNER.encode(),
-        boot_seconds=10.0,
+        boot_seconds=30.0,
         real_disks=False,
         balloons=False,
         stored_only=frozenset({"set_vcpu_count"}),

@@ -87,9 +87,7 @@ def hostname(session: LxcSession, domain: DomainRef, source: AddressSource) -> s
 
 
 def _hostname(init: int) -> str:
-    answer = tools.run(
-        [tools.find("nsenter"), f"--uts=/proc/{init}/ns/uts", "--", tools.find("hostname")], timeout=_TIME
-    )
+    answer = tools.run([*tools.entering(init, "uts"), tools.find("hostname")], timeout=_TIME)
     if answer.code:
         raise HypervisorError(f"the container's name cannot be read: {answer.errors.strip()}", driver="lxc")
     return answer.output.strip()
@@ -129,7 +127,7 @@ def _neighbour(address: str) -> GuestAddress:
 
 
 def _interfaces(init: int) -> list[GuestInterface]:
-    command = [tools.find("nsenter"), f"--net=/proc/{init}/ns/net", "--", tools.find("ip"), "-json", "address", "show"]
+    command = [*tools.entering(init, "net"), tools.find("ip"), "-json", "address", "show"]
     answer = tools.run(command, timeout=_TIME)
     if answer.code:
         raise HypervisorError(f"the container's addresses cannot be read: {answer.errors.strip()}", driver="lxc")

@@ -114,7 +114,7 @@ def _ip(*words: str) -> None:
 
 
 def _inside(init: int, *words: str) -> None:
-    _run([tools.find("nsenter"), f"--net=/proc/{init}/ns/net", "--", tools.find("ip"), *words])
+    _run([*tools.entering(init, "net"), tools.find("ip"), *words])
 
 
 def _run(words: list[str]) -> None:

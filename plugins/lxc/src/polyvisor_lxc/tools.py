@@ -107,6 +107,16 @@ def hearing(status: str = "/proc/self/status") -> list[str]:
 _PYTHONS = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
+def entering(init: int, kind: str) -> list[str]:
+    """The beginning of a command line that is run in one namespace of a container (nsenter(1), namespaces(7)).
+
+    Whoever is not root has the right to enter it in the user namespace of the container only."""
+    words = [find("nsenter"), f"--{kind}=/proc/{init}/ns/{kind}"]
+    if os.geteuid():
+        words += [f"--user=/proc/{init}/ns/user", "--preserve-credentials"]
+    return [*words, "--"]
+
+
 def run(
     argv: Sequence[str],
     *,
