@@ -16,8 +16,9 @@ test: ## the tests that need no hypervisor
 	@.venv/bin/python -m pytest -m 'not live'
 
 live: ## the tests that drive real hypervisors (QEMU; installed by apt when missing)
-	@scripts/setup qemu guest examples
+	@scripts/setup qemu guest examples vmware
 	@guests/linux/build.py
+	@tests/live/esx/vcsim/build.py
 	@.venv/bin/python -m pytest -m live
 
 docs: ## the site, into build/site; warnings are errors
