@@ -240,7 +240,11 @@ def _failure(name: str, files: GuestFiles, answer: tools.Answer) -> HypervisorEr
 
 _HINTS = (
     ("newuidmap", "the ids must be granted to the user in /etc/subuid and /etc/subgid"),
-    ("cgroup", "the control groups must be delegated to the user; run as root, or under a manager that delegates them"),
+    (
+        "cgroup",
+        "the control groups must be delegated to the user: log in under a manager that does so (systemd with "
+        "Delegate=yes, or Debian's libpam-cgfs), or run as root",
+    ),
     ("Failed to exec", "is os/init a program within the root, for this architecture, with its libraries?"),
     ("Read-only file system", "the root is read-only: make the mount points in it beforehand"),
     ("mount", "see the document's filesystems: does each source exist, and has its target a place in the root?"),
