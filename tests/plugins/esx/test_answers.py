@@ -14,7 +14,7 @@ from polyvisor.operations.migration import MigrationPlan
 from polyvisor.operations.snapshots import SnapshotState
 from polyvisor.operations.statistics import StatsGroup
 from polyvisor.spi import DomainRef, DomainState, StateInfo
-from polyvisor_esx import allocation, devices, disks, jobs, migration, questions, snapshots, statistics, tools
+from polyvisor_esx import allocation, disks, jobs, labels, migration, questions, snapshots, statistics, tools
 from polyvisor_esx.watching import Seen, after, told
 
 GUEST = DomainRef("web", UUID(int=7), 42)
@@ -194,14 +194,18 @@ def layout() -> Any:
 
 
 def test_disks_are_called_by_their_places() -> None:
-    assert list(devices.disks_of(hardware())) == ["sdb", "hda"]
-    assert [devices.target_of(prefix) for prefix in ("scsi0:8.", "scsi1:0.", "sata0:3.", "ide1:1.", "floppy1.")] == [
+    assert list(labels.disks_of(hardware())) == ["sdb", "hda"]
+    assert [labels.target_of(prefix) for prefix in ("scsi0:8.", "scsi1:0.", "sata0:3.", "ide1:1.", "floppy1.")] == [
         "sdh",
         "sdp",
         "sdd",
         "hdd",
         "fdb",
     ]
+
+
+def test_devices_of_running_guests_have_names_that_stay() -> None:
+    assert labels.aliases_of(hardware()) == {"sdb": "scsi0-0-1", "hda": "ide0-0-0", "52:54:00:aa:bb:cc": "net0"}
 
 
 def test_the_files_of_a_whole_chain_are_counted() -> None:

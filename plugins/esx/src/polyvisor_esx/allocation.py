@@ -12,6 +12,7 @@ from typing import Any
 from pyVmomi import vim
 
 from polyvisor.errors import InvalidArgument
+from polyvisor.operations.memory import UNLIMITED
 from polyvisor.operations.records import Parameters
 from polyvisor.operations.vcpus import Scheduler
 from polyvisor.spi import DomainRef
@@ -19,7 +20,6 @@ from polyvisor_esx.session import EsxSession
 
 CPU = "config.cpuAllocation"
 MEMORY = "config.memoryAllocation"
-SIZE = "config.hardware.memoryMB"
 SCHEDULER = "allocation"
 """What libvirt calls VMware's scheduler."""
 
@@ -50,8 +50,8 @@ def parameters_of(allocation: Any) -> dict[str, int | float | bool | str]:
 
 def set_scheduler(session: EsxSession, domain: DomainRef, parameters: Mapping[str, int]) -> None:
     """Change some of them."""
-    wanted = allocation_of(parameters)
     machine, row = session.read(domain, (CPU,))
+    wanted = allocation_of(parameters)
     if parameters:
         spec = vim.vm.ConfigSpec(cpuAllocation=completed(wanted, row.get(CPU)))
         session.wait(machine.ReconfigVM_Task(spec=spec))
@@ -85,13 +85,15 @@ def completed(wanted: Any, present: Any) -> Any:
 
 
 def memory_limits(session: EsxSession, domain: DomainRef) -> Parameters:
-    """KiB of the host's memory that the guest has for sure."""
+    """KiB of the host's memory that the guest has for sure; :data:`UNLIMITED` when nothing is reserved."""
     _machine, row = session.read(domain, (MEMORY,))
-    return Parameters({GUARANTEE: int(getattr(row.get(MEMORY), "reservation", None) or 0) * 1024})
+    reserved = int(getattr(row.get(MEMORY), "reservation", None) or 0) * 1024
+    return Parameters({GUARANTEE: reserved or UNLIMITED})
 
 
 def set_memory_limits(session: EsxSession, domain: DomainRef, limits: Mapping[str, int]) -> None:
     """Reserve memory, in whole MiB: what is less than one counts as one."""
+    machine, row = session.read(domain, (MEMORY,))
     unknown = [name for name in limits if name != GUARANTEE]
     if unknown:
         raise InvalidArgument(
@@ -102,10 +104,8 @@ def set_memory_limits(session: EsxSession, domain: DomainRef, limits: Mapping[st
     if GUARANTEE not in limits:
         return
     kib = limits[GUARANTEE]
-    machine, row = session.read(domain, (SIZE, MEMORY))
-    if not 0 <= kib <= row[SIZE] * 1024:
-        raise InvalidArgument(
-            f"{GUARANTEE} of {kib} KiB is not from 0 to the guest's {row[SIZE] * 1024} KiB", driver="esx"
-        )
+    if kib < 0:
+        raise InvalidArgument(f"{GUARANTEE} of {kib} KiB is no amount of memory", driver="esx")
+    kib = 0 if kib >= UNLIMITED else kib  # more than the guest has, the server refuses itself
     wanted = completed(vim.ResourceAllocationInfo(reservation=-(-kib // 1024)), row.get(MEMORY))
     session.wait(machine.ReconfigVM_Task(spec=vim.vm.ConfigSpec(memoryAllocation=wanted)))

@@ -14,7 +14,7 @@ from pyVmomi import vim
 
 from polyvisor.errors import AlreadyExists, InvalidState, UnsupportedConfiguration
 from polyvisor.spi import DomainRef, DomainState, Lifecycle, lifecycle
-from polyvisor_esx import extraconfig, native, vim_reading, vim_writing
+from polyvisor_esx import extraconfig, labels, native, vim_reading, vim_writing
 from polyvisor_esx.datastores import escape_item
 from polyvisor_esx.faults import named
 from polyvisor_esx.guests import STATE, state_of
@@ -56,6 +56,7 @@ def made_document(session: EsxSession, machine: Any, row: dict[str, Any], networ
     config.metadata = metadata.kept(extra)
     if str(row.get("runtime.powerState")) != "poweredOff":
         config.id = number_of(machine)
+    labels.label(config, list(row["config.hardware"].device or ()))
     return config
 
 

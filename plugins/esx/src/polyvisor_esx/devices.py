@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from pyVmomi import vim
 
 from polyvisor.errors import AlreadyExists, InvalidState, NoSuchDevice, UnsupportedConfiguration
-from polyvisor.model.domain import Devices, Disk, DiskBus, Domain, Interface
+from polyvisor.model.domain import Devices, Disk, Domain, Interface
 from polyvisor.model.domain.devices.disk import bus_of_target
 from polyvisor.spi import DomainRef, Event, EventKind
 from polyvisor_esx import configuration, vim_reading, vim_writing
 from polyvisor_esx.guests import STATE, state_of
+from polyvisor_esx.labels import aliases_of, cards_of, disks_of
 from polyvisor_esx.layout import lay_out
 from polyvisor_esx.session import EsxSession, number_of
-from polyvisor_esx.vmx_devices import disk_name, target_name
 
 if TYPE_CHECKING:
     from polyvisor.documents import Element
@@ -83,28 +83,6 @@ class Machine:
 # -- finding ----------------------------------------------------------------------------------------------------
 
 
-def target_of(prefix: str) -> str:
-    """The target of a disk from the beginning of its settings: ``sdb`` for ``scsi0:1.``, ``fda`` for ``floppy0.``."""
-    if prefix.startswith("floppy"):
-        return disk_name("fd", int(prefix[6:-1]))
-    bus, _, place = prefix.rstrip(".").partition(":")
-    name = bus.rstrip("0123456789")
-    return target_name(DiskBus(name), int(bus[len(name) :]), int(place))
-
-
-def disks_of(hardware: list[Any]) -> dict[str, Any]:
-    """Disks and drives by their targets."""
-    kinds = Device.VirtualDisk | Device.VirtualCdrom | Device.VirtualFloppy
-    placed = vim_reading.placed(hardware)
-    return {target_of(prefix): device for prefix, device in placed if isinstance(device, kinds)}
-
-
-def cards_of(hardware: list[Any]) -> dict[str, Any]:
-    """Network cards by their addresses in lower case."""
-    cards = [each for each in hardware if isinstance(each, Device.VirtualEthernetCard)]
-    return {str(each.macAddress or "").lower(): each for each in cards}
-
-
 def find(guest: Machine, device: Element) -> tuple[Any, Element]:
     """The device of VMware's that a description means, and what the document says of it. Raises NoSuchDevice."""
     match device:
@@ -151,6 +129,7 @@ def _unsupported(device: Element) -> UnsupportedConfiguration:
 def attach(session: EsxSession, domain: DomainRef, device: Element) -> None:
     """Add a disk, a drive or a network card, and the controller it needs."""
     guest = Machine(session, domain)
+    before = set(aliases_of(guest.hardware).values())
     _require_room(guest, device)
     wanted, prefix = _written(guest.config, device)
     if prefix in dict(vim_reading.placed(guest.hardware)) and isinstance(device, Disk):
@@ -158,7 +137,10 @@ def attach(session: EsxSession, domain: DomainRef, device: Element) -> None:
     buses = _buses(guest.hardware)
     made = vim_writing.device(wanted, prefix, buses, guest.networks())
     guest.reconfigure([*map(vim_writing.added, buses.added), vim_writing.added(made)])
-    guest.tell(EventKind.DEVICE_ADDED, alias=_name(device))
+    if guest.active:
+        now = Machine(session, domain)
+        fresh = [name for name in aliases_of(now.hardware).values() if name not in before]
+        now.tell(EventKind.DEVICE_ADDED, alias=fresh[0] if fresh else "")
 
 
 def _require_room(guest: Machine, device: Element) -> None:
@@ -206,10 +188,15 @@ def _buses(hardware: list[Any]) -> vim_writing.Buses:
 
 
 def _name(device: Element) -> str:
-    """What a device is called in events: VMware keeps no aliases."""
+    """What a device is called in messages."""
     if isinstance(device, Disk):
         return device.target.dev
     return str(device.mac.address).lower() if isinstance(device, Interface) and device.mac else ""
+
+
+def _alias(guest: Machine, device: Element) -> str:
+    """What a device is called in events: what the document of the running guest calls it."""
+    return aliases_of(list(guest.hardware)).get(_name(device), "")
 
 
 # -- taking out and changing --------------------------------------------------------------------------------------
@@ -227,7 +214,7 @@ def detach(session: EsxSession, domain: DomainRef, device: Element) -> None:
             hint="stop it first; a medium can be ejected by an update without a source",
         )
     guest.reconfigure([vim_writing.removed(found)])
-    guest.tell(EventKind.DEVICE_REMOVED, alias=_name(said))
+    guest.tell(EventKind.DEVICE_REMOVED, alias=_alias(guest, said))
 
 
 def update(session: EsxSession, domain: DomainRef, device: Element) -> None:
@@ -243,7 +230,7 @@ def update(session: EsxSession, domain: DomainRef, device: Element) -> None:
         found.connectable.connected = found.connectable.startConnected = new.link.state != "down"
     guest.reconfigure([vim_writing.edited(found)])
     if isinstance(new, Disk) and isinstance(said, Disk):
-        guest.tell(EventKind.DISK_CHANGE, old=_path(said), new=_path(new), alias=_name(new))
+        guest.tell(EventKind.DISK_CHANGE, old=_path(said), new=_path(new), alias=_alias(guest, said))
 
 
 def _path(disk: Disk) -> str | None:

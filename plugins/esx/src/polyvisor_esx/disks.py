@@ -11,8 +11,8 @@ from polyvisor.errors import InvalidArgument, InvalidState, NoSuchDevice, Unsupp
 from polyvisor.operations.records import Parameters
 from polyvisor.spi import DomainRef
 from polyvisor_esx import vim_writing
-from polyvisor_esx.devices import disks_of
 from polyvisor_esx.guests import STATE, state_of
+from polyvisor_esx.labels import disks_of
 from polyvisor_esx.session import EsxSession
 
 if TYPE_CHECKING:
@@ -73,10 +73,10 @@ def stored(disk: Any, layout: Any) -> int:
 
 def resize(session: EsxSession, domain: DomainRef, name: str, size: int | None) -> None:
     """Make a disk larger; VMware makes none smaller, nor one that has snapshots larger."""
-    machine, disk, row = find(session, domain, name)
-    disk = _hard(domain, name, disk)
-    if not state_of(session, machine, row).state.active:
+    if not state_of(session, *session.read(domain, STATE)).state.active:
         raise InvalidState(f"{domain} is not running", target=str(domain), driver="esx")
+    machine, disk, _row = find(session, domain, name)
+    disk = _hard(domain, name, disk)
     if size is None:
         raise InvalidArgument("a disk on a datastore has no device underneath to take its size from", driver="esx")
     if size < 1 or size % 1024:
@@ -99,6 +99,8 @@ def io_tune(session: EsxSession, domain: DomainRef, name: str) -> Parameters:
 
 def set_io_tune(session: EsxSession, domain: DomainRef, name: str, parameters: Mapping[str, int | str]) -> None:
     """Limit one disk; 0 takes the limit away."""
+    machine, disk, _row = find(session, domain, name)
+    disk = _hard(domain, name, disk)
     unknown = [each for each in parameters if each != LIMIT]
     if unknown:
         raise InvalidArgument(
@@ -109,8 +111,6 @@ def set_io_tune(session: EsxSession, domain: DomainRef, name: str, parameters: M
     value = parameters[LIMIT]
     if not isinstance(value, int) or value < 0 or 0 < value < 16:
         raise InvalidArgument(f"{LIMIT}={value} is neither 0 nor a number from 16 on", driver="esx")
-    machine, disk, _row = find(session, domain, name)
-    disk = _hard(domain, name, disk)
     allocation = disk.storageIOAllocation or vim.StorageResourceManager.IOAllocationInfo()
     allocation.limit = value or UNLIMITED
     disk.storageIOAllocation = allocation

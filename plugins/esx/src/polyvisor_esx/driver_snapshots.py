@@ -36,7 +36,7 @@ class SnapshotOperations:
         return snapshots.create(session, domain, config, job, disk_only=disk_only, quiesce=quiesce, halt=halt)
 
     @hookimpl
-    def snapshot_config(self, session: EsxSession, snapshot: SnapshotRef, *, secure: bool) -> str:
+    def snapshot_config(self, session: EsxSession, snapshot: SnapshotRef) -> str:
         from polyvisor_esx import snapshots
 
         return snapshots.document(session, snapshot)  # there are no secrets in it

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyVmomi import vim
 
-from polyvisor.errors import InvalidArgument, InvalidURI, UnsupportedConfiguration
+from polyvisor.errors import InvalidArgument, InvalidState, InvalidURI, UnsupportedConfiguration
 from polyvisor.operations.migration import MigrationPlan
 from polyvisor.spi import DomainRef
 from polyvisor_esx.guests import STATE, state_of
@@ -32,12 +32,17 @@ def migrate(
     session: EsxSession, domain: DomainRef, destination: str, plan: MigrationPlan, job: JobControl
 ) -> DomainRef:
     """Move a guest; returns it as it is at its destination."""
+    machine, row = session.read(domain, (*STATE, "runtime.host"))
+    active = state_of(session, machine, row).state.active
+    if not active and plan.live and not plan.offline:
+        raise InvalidState(
+            f"{domain} is not running", target=str(domain), driver="esx", hint="move what is off with offline"
+        )
     require_possible(plan)
     if not session.center:
         raise UnsupportedConfiguration(
             "a single host moves no guests", driver="esx", hint="connect to its vCenter: vpx://vcenter/"
         )
-    machine, row = session.read(domain, (*STATE, "runtime.host"))
     spec = vim.vm.RelocateSpec()
     if destination:
         _aim(session, spec, find_host(session, destination), row.get("runtime.host"))
@@ -47,7 +52,6 @@ def migrate(
         raise InvalidArgument(
             f"{domain} is on {destination!r} already", driver="esx", hint="name another host, or a datastore"
         )
-    active = state_of(session, machine, row).state.active
     session.wait(machine.RelocateVM_Task(spec=spec, priority=vim.VirtualMachine.MovePriority.defaultPriority), job)
     return DomainRef(domain.name, domain.uuid, number_of(machine) if active else None)
 

@@ -19,9 +19,9 @@ from polyvisor.errors import InvalidState, NoSuchDomain, UnsupportedOption
 from polyvisor.operations.records import REASONS
 from polyvisor.operations.statistics import DomainStats, MemoryUse, StatsGroup
 from polyvisor.spi import DomainRef, DomainState, StateInfo
-from polyvisor_esx.devices import cards_of, disks_of
 from polyvisor_esx.disks import capacity, stored
 from polyvisor_esx.guests import STATE, state_of
+from polyvisor_esx.labels import cards_of, disks_of
 from polyvisor_esx.session import IDENTITY, EsxSession, ref_of, uuid_of
 
 Figure = tuple[str, int | float | bool | str]

@@ -216,7 +216,8 @@ class Watcher:
         else:
             self._seen[ref] = now
         power, reason = self._session.remembered.get(ref._GetMoId(), ("", ""))
-        known = reason if now is not None and power == now.power else ""
+        passing = power == "suspended" and reason == "from snapshot"  # on its way there it is switched on
+        known = reason if now is not None and (power == now.power or (passing and now.power == "poweredOn")) else ""
         for event in told(self._ours(before), self._ours(now), known):
             self._session.events(event)
 
