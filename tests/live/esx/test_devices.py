@@ -127,6 +127,16 @@ def test_the_other_card_keeps_its_address(guest: Domain) -> None:
     assert list(cards(guest)) == ["52:54:00:12:34:57"]
 
 
+def test_a_device_goes_by_the_name_in_the_document(guest: Domain) -> None:
+    guest.attach_device(CARD)
+    guest.attach_device(cdrom())
+    (card,) = cards(guest).values()
+    guest.detach_device_alias(card.alias.name)
+    assert (list(cards(guest)), list(disks(guest))) == ([], ["sdc"])
+    with pytest.raises(NoSuchDevice, match="sata0-0-2"):
+        guest.detach_device_alias(card.alias.name)
+
+
 def test_media_are_put_in_exchanged_and_taken_out(guest: Domain) -> None:
     guest.attach_device(cdrom())
     for medium in ("[LocalDS_0] first.iso", "[LocalDS_0] second.iso", None):

@@ -205,7 +205,27 @@ def _alias(guest: Machine, device: Element) -> str:
 def detach(session: EsxSession, domain: DomainRef, device: Element) -> None:
     """Take a device out; a disk's file stays."""
     guest = Machine(session, domain)
-    found, said = find(guest, device)
+    _take_out(guest, *find(guest, device))
+
+
+def detach_alias(session: EsxSession, domain: DomainRef, alias: str) -> None:
+    """Take out the device that the document of the running guest calls so."""
+    guest = Machine(session, domain)
+    names = {name: called for called, name in aliases_of(guest.hardware).items()} if guest.active else {}
+    devices = [*guest.devices.disks, *guest.devices.interfaces]
+    wanted = next((each for each in devices if _name(each) == names.get(alias)), None)
+    if wanted is None:
+        raise NoSuchDevice(
+            f"{domain} has no device {alias!r}",
+            target=str(domain),
+            driver="esx",
+            hint=f"aliases of what can be taken out: {', '.join(names) or 'none'}",
+        )
+    _take_out(guest, *find(guest, wanted))
+
+
+def _take_out(guest: Machine, found: Any, said: Element) -> None:
+    domain = guest.domain
     if guest.active and isinstance(said, Disk) and str(said.target.bus) in COLD_BUSES:
         raise InvalidState(
             f"{domain} is running, and VMware takes nothing out of its bus {said.target.bus}",

@@ -44,6 +44,12 @@ class DeviceOperations:
         devices.detach(session, domain, device)  # VMware takes devices out whether guests let go or not
 
     @hookimpl
+    def detach_device_alias(self, session: EsxSession, domain: DomainRef, alias: str, *, timeout: float) -> None:
+        from polyvisor_esx import devices
+
+        devices.detach_alias(session, domain, alias)
+
+    @hookimpl
     def update_device(self, session: EsxSession, domain: DomainRef, device: Element) -> None:
         from polyvisor_esx import devices
 
