@@ -93,12 +93,19 @@ def filesystems_of(guest: Any) -> Iterator[GuestFilesystem]:
 
 def info(session: EsxSession, domain: DomainRef, groups: Collection[GuestInfoGroup], *, enforce: bool) -> GuestInfo:
     """Figures of the groups that Tools know."""
-    lacking = [group for group in groups if group not in GROUPS]
+    lacking = [group for group in groups if group not in (*GROUPS, GuestInfoGroup.HOSTNAME)]
     if lacking and enforce:
         raise InvalidArgument(f"VMware Tools tell nothing of {lacking[0].value}", driver="esx")
-    guest = _guest(session, domain)
+    return GuestInfo(figures_of(_guest(session, domain), groups))
+
+
+def figures_of(guest: Any, groups: Collection[GuestInfoGroup]) -> dict[str, int | float | bool | str]:
+    """The figures of these groups in a GuestInfo; no groups means all."""
     wanted = [group for group in GROUPS if not groups or group in groups]
-    return GuestInfo({f"{group.value}.{name}": value for group in wanted for name, value in GROUPS[group](guest)})
+    found = {f"{group.value}.{name}": value for group in wanted for name, value in GROUPS[group](guest)}
+    if guest.hostName and (not groups or GuestInfoGroup.HOSTNAME in groups):
+        found[GuestInfoGroup.HOSTNAME.value] = _said(guest.hostName)
+    return found
 
 
 def _system(guest: Any) -> Iterator[Figure]:
