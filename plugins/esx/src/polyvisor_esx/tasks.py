@@ -50,8 +50,9 @@ def _watched(session: EsxSession, collector: Any, task: Any, job: JobControl | N
     collector.CreateFilter(spec=_filter(task, machine), partialUpdates=False)
     known: dict[str, Any] = {}
     version, cancelled, answered = "", False, ""
+    patience = max(1, min(PATIENCE, int(session.transport.timeout / 2)))  # it must not look like a server that is stuck
     while str(known.get("info.state")) not in ("success", "error"):
-        limit = Collector.WaitOptions(maxWaitSeconds=LOOK if job is not None else PATIENCE)
+        limit = Collector.WaitOptions(maxWaitSeconds=LOOK if job is not None else patience)
         updates = collector.WaitForUpdatesEx(version=version, options=limit)
         if updates is not None:
             version = updates.version

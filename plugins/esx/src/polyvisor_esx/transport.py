@@ -94,6 +94,8 @@ class Transport(SoapStubAdapter):  # type: ignore[misc]
         self.login: Callable[[], None] | None = None
         self._login_lock = threading.Lock()
         self._logins = 0
+        self._renewing: int | None = None
+        self.timeout = timeout
         self._closed = False
         proxy, proxy_port = address.proxy or (None, 80)
         super().__init__(
@@ -120,7 +122,7 @@ class Transport(SoapStubAdapter):  # type: ignore[misc]
         try:
             return self._sent(mo, info, args, outerStub)
         except vim.fault.NotAuthenticated as fault:
-            if self.login is None:
+            if self.login is None or self._renewing == threading.get_ident():
                 raise translated(fault, info.wsdlName) from None
             log.info("the session at %s expired; logging in again", self.address.host)
         self._renew(before)
@@ -145,11 +147,11 @@ class Transport(SoapStubAdapter):  # type: ignore[misc]
         with self._login_lock:
             if self._logins != before:
                 return
-            login, self.login = self.login, None
+            self._renewing = threading.get_ident()
             try:
-                login()
+                self.login()
             finally:
-                self.login = login
+                self._renewing = None
             self._logins += 1
 
     def _sent(self, mo: Any, info: Any, args: Any, outer: Any) -> Any:
