@@ -62,7 +62,7 @@ def _asked(ask: Ask, host: str, user: str | None, default: str) -> Credentials:
 
 def auth_paths(environment: Mapping[str, str]) -> list[Path]:
     """Where files of credentials are looked for, first come first served: ours, and those libvirt's users have."""
-    if (named := environment.get("LIBVIRT_AUTH_FILE")) or (named := environment.get("POLYVISOR_AUTH_FILE")):
+    if named := environment.get("POLYVISOR_AUTH_FILE") or environment.get("LIBVIRT_AUTH_FILE"):
         return [Path(named)]
     base = Path(environment.get("XDG_CONFIG_HOME") or Path(environment.get("HOME") or "/") / ".config")
     return [base / "polyvisor" / "auth.conf", base / "libvirt" / "auth.conf", Path("/etc/libvirt/auth.conf")]
