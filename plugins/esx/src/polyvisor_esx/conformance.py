@@ -34,7 +34,6 @@ target = Target(
         cdrom="<disk type='file' device='cdrom'>{source}<target dev='{target}' bus='sata'/><readonly/></disk>",
         interface="<interface type='bridge'><mac address='{mac}'/><source bridge='VM Network'/></interface>",
         balloon="",
-        agent="",
         targets=("sdx", "sdy", "sdz"),
     ),
 )
