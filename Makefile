@@ -13,7 +13,7 @@ demo: ## run a real guest from its document to its end (QEMU; installed by apt w
 
 test: ## the tests that need no hypervisor
 	@scripts/setup
-	@.venv/bin/python -m pytest -m 'not live'
+	@.venv/bin/python -m pytest -m 'not live' -n auto --dist loadfile
 
 live: ## the tests that drive real hypervisors (QEMU; installed by apt when missing)
 	@scripts/setup qemu guest examples vmware

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -64,8 +66,17 @@ def test_a_short_socket_path_is_the_plain_one(monkeypatch: pytest.MonkeyPatch) -
     assert Paths.embedded("qemu", "/r").socket("guest", "monitor") == Path("/r/qemu/run/guest/monitor")
 
 
-def test_a_long_socket_path_leads_through_a_short_link(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    runtime = tmp_path / "r"
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A directory with a name of a length that users' runtime directories have, wherever the tests lie."""
+    with tempfile.TemporaryDirectory(prefix="pv") as directory:
+        yield Path(directory)
+
+
+def test_a_long_socket_path_leads_through_a_short_link(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, short_path: Path
+) -> None:
+    runtime = short_path / "r"
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     paths = Paths.embedded("qemu", tmp_path / ("long" * 30))
