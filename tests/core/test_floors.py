@@ -41,7 +41,7 @@ BEYOND = {
     "polyvisor.testing": {"pytest", "_pytest"},
     "polyvisor_schemas": set(),
     "polyvisor_bhyve": {"polyvisor"},
-    "polyvisor_esx": {"polyvisor"},
+    "polyvisor_esx": {"polyvisor", "click", "lxml", "pyVmomi", "keyring"},  # keyring only where it is installed
     "polyvisor_lxc": {"polyvisor", "click"},  # Click comes with polyvisor: commands of plugins are made with it
     "polyvisor_network": {"polyvisor"},
     "polyvisor_qemu": {"polyvisor"},

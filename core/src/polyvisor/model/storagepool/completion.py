@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 
+from polyvisor.documents import datatypes as dt
 from polyvisor.model.contradictions import Contradiction, misplaced, refuse
 from polyvisor.model.storage import Allocation, Capacity, clean_path
 from polyvisor.model.storagepool import (
@@ -113,6 +114,10 @@ def _contradictions(pool: StoragePool) -> Iterator[Contradiction]:
     yield from misplaced(pool, pool.extensions)
     if isinstance(pool, LogicalPool) and pool.source is not None and "/" in (pool.source.name or ""):
         yield Contradiction(pool.source, "the name of a volume group has no '/'", child="name")
+    path = getattr(getattr(pool, "target", None), "path", None)
+    if path is not None and not dt.ABSPATH.accepts(path):
+        message = f"the volumes would be in {path!r}: the target needs {dt.ABSPATH.describe}"
+        yield Contradiction(pool, message, child="target")
     auth = getattr(getattr(pool, "source", None), "auth", None)
     if auth is not None and (auth.type == "ceph") != (pool.type == PoolType.RBD):
         yield Contradiction(auth, f"a pool of type {pool.type} cannot log in by {auth.type}", "type")
