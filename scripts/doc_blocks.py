@@ -330,7 +330,10 @@ def run_apart(page: Path) -> None:
 
 def surroundings(home: Path) -> dict[str, str]:
     """The environment of a user who has nothing but the home directory given."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("POLYVISOR_", "LIBVIRT_"))}
+    foreign = ("POLYVISOR_", "LIBVIRT_", "PYTEST_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    for name in ("CI", "BUILD_NUMBER"):  # with them pytest tells more than a user sees
+        environment.pop(name, None)
     for name in ("CACHE", "CONFIG", "DATA", "STATE"):
         environment[f"XDG_{name}_HOME"] = str(home / name.lower())
     runtime = home / "run"

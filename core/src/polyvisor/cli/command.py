@@ -42,6 +42,10 @@ class Data(click.Option):
         return f"<{self.opts[0][2:]}>"
 
 
+HELP_NAMES: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+"""Said of every command: what asks for help is settled when a command is first used, maybe without its group."""
+
+
 class Command(click.Command):
     """A command of ``polyvisor``."""
 
@@ -117,7 +121,7 @@ def command(name: str, **settings: Any) -> Callable[[Function], Command]:
             cls=Command,
             help=f"{summary[0].upper()}{summary[1:]}.\n\n{details}",
             short_help=summary,
-            **settings,
+            **{"context_settings": HELP_NAMES, **settings},
         )(click.pass_obj(function))
         made.params.append(_json_option())
         REGISTRY[name] = made
