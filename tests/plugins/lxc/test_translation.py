@@ -163,6 +163,27 @@ def test_an_interface_on_a_device_of_the_host(mode: str, expected: str) -> None:
     assert {"lxc.net.0.type = macvlan", "lxc.net.0.link = lo", f"lxc.net.0.macvlan.mode = {expected}"} <= set(found)
 
 
+@pytest.mark.parametrize(
+    ("model", "mode", "isolation"),
+    [("ipvlan", "l3", "bridge"), ("ipvlan-l2", "l2", "private"), ("ipvlan-l3s", "l3s", "vepa")],
+)
+def test_an_interface_with_the_hardware_address_of_the_device_it_is_on(model: str, mode: str, isolation: str) -> None:
+    card = f"<interface type='direct'><source dev='lo' mode='{isolation}'/><model type='{model}'/></interface>"
+    assert set(lines(plan(devices=card), "lxc.net")) == {
+        "lxc.net.0.type = ipvlan",
+        "lxc.net.0.link = lo",
+        f"lxc.net.0.ipvlan.mode = {mode}",
+        f"lxc.net.0.ipvlan.isolation = {isolation}",
+        "lxc.net.0.flags = up",
+    }
+
+
+def test_an_ipvlan_interface_passes_nothing_through() -> None:
+    card = "<interface type='direct'><source dev='lo' mode='passthrough'/><model type='ipvlan'/></interface>"
+    with pytest.raises(UnsupportedConfiguration, match="passthrough"):
+        plan(devices=card)
+
+
 def test_a_device_of_the_host_is_given_away_after_the_interfaces() -> None:
     device = "<hostdev mode='capabilities' type='net'><source><interface>eth5</interface></source></hostdev>"
     found = lines(plan(devices=BRIDGED + device), "lxc.net.1")

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from polyvisor.errors import UnsupportedConfiguration
 from polyvisor.model.domain.devices.interface import BridgeAttachment, DirectAttachment, NetworkAttachment
-from polyvisor_lxc.importing_networks import IPVLAN_MODELS, MACVLAN_MODES
+from polyvisor_lxc.importing_networks import MACVLAN_MODES
 from polyvisor_lxc.model import Namespaces
+from polyvisor_lxc.translation import IPVLAN_MODES
 
 if TYPE_CHECKING:
     from polyvisor.model.domain import Domain
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from polyvisor.model.domain.devices.interface import Interface, IpAddress, Route
 
 _MACVLAN = {document: own for own, document in MACVLAN_MODES.items()}
-_IPVLAN = {model: mode for mode, model in IPVLAN_MODELS.items()} | {"ipvlan-l3": "l3"}
 _EVERYWHERE = ("0.0.0.0", "::")
 
 
@@ -81,10 +81,10 @@ def _attachment(interface: Interface, bridge_of: Callable[[str], str]) -> list[t
 
 def _direct(interface: Interface, source: DirectAttachment) -> list[tuple[str, str]]:
     model = interface.model.type if interface.model else None
-    if model in _IPVLAN:
+    if model in IPVLAN_MODES:
         if source.mode == "passthrough":
             raise UnsupportedConfiguration("an ipvlan interface has no mode passthrough")
-        lines = [("type", "ipvlan"), ("link", source.dev), ("ipvlan.mode", _IPVLAN[model])]
+        lines = [("type", "ipvlan"), ("link", source.dev), ("ipvlan.mode", IPVLAN_MODES[model])]
         return [*lines, ("ipvlan.isolation", source.mode or "bridge")]
     return [("type", "macvlan"), ("link", source.dev), ("macvlan.mode", _MACVLAN[source.mode or "vepa"])]
 

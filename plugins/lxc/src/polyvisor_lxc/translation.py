@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from polyvisor.errors import UnsupportedConfiguration
 from polyvisor_lxc import confinement
+from polyvisor_lxc.importing_networks import IPVLAN_MODELS
 from polyvisor_lxc.support import refusal
 
 if TYPE_CHECKING:
@@ -292,10 +293,14 @@ def networks(config: Domain, lines: Configuration) -> bool:
     return True
 
 
+IPVLAN_MODES = {model: mode for mode, model in IPVLAN_MODELS.items()} | {"ipvlan-l3": "l3"}
+"""Model of a direct interface that is an ipvlan one -> its mode; any other model is a macvlan one."""
+
 _MACVLAN_MODES = {None: "vepa", "vepa": "vepa", "bridge": "bridge", "private": "private", "passthrough": "passthru"}
 
 
 def _interface(lines: Configuration, key: str, interface: Any) -> None:
+    own_address = interface.model is None or interface.model.type not in IPVLAN_MODES
     match interface.type:
         case "bridge" | "network" | "ethernet":
             lines.set(f"{key}.type", "veth")
@@ -310,13 +315,15 @@ def _interface(lines: Configuration, key: str, interface: Any) -> None:
                 lines.set(f"{key}.link", bridge)
             if interface.target is not None and interface.target.dev:
                 lines.set(f"{key}.veth.pair", interface.target.dev)
-        case "direct":
+        case "direct" if own_address:
             lines.set(f"{key}.type", "macvlan")
             lines.set(f"{key}.link", interface.source.dev)
             lines.set(f"{key}.macvlan.mode", _MACVLAN_MODES[interface.source.mode])
+        case "direct":
+            _ipvlan(lines, key, interface)
         case _:
             raise refusal(f"<interface type={str(interface.type)!r}>", interface)
-    if interface.mac is not None:
+    if interface.mac is not None and own_address:
         lines.set(f"{key}.hwaddr", interface.mac.address)
     if interface.mtu is not None:
         lines.set(f"{key}.mtu", interface.mtu.size)
@@ -325,6 +332,16 @@ def _interface(lines: Configuration, key: str, interface: Any) -> None:
     if interface.link is None or interface.link.state == "up":
         lines.set(f"{key}.flags", "up")
     _addresses(lines, key, interface)
+
+
+def _ipvlan(lines: Configuration, key: str, interface: Any) -> None:
+    """An interface with the hardware address of the one it is on; the mode of its source is how it is isolated."""
+    if interface.source.mode == "passthrough":
+        raise refusal("<source mode='passthrough'>", interface, why="an ipvlan interface cannot have")
+    lines.set(f"{key}.type", "ipvlan")
+    lines.set(f"{key}.link", interface.source.dev)
+    lines.set(f"{key}.ipvlan.mode", IPVLAN_MODES[interface.model.type])
+    lines.set(f"{key}.ipvlan.isolation", interface.source.mode or "bridge")
 
 
 def _addresses(lines: Configuration, key: str, device: Any) -> None:
