@@ -42,12 +42,15 @@ class Data(click.Option):
         return f"<{self.opts[0][2:]}>"
 
 
-HELP_NAMES: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
-"""Said of every command: what asks for help is settled when a command is first used, maybe without its group."""
+HELP_NAMES = ["-h", "--help"]
 
 
 class Command(click.Command):
     """A command of ``polyvisor``."""
+
+    def get_help_option_names(self, ctx: click.Context) -> list[str]:
+        """Whoever uses the command first, maybe without its group: Click keeps the option it makes then."""
+        return HELP_NAMES
 
     @property
     def data(self) -> list[Data]:
@@ -121,7 +124,7 @@ def command(name: str, **settings: Any) -> Callable[[Function], Command]:
             cls=Command,
             help=f"{summary[0].upper()}{summary[1:]}.\n\n{details}",
             short_help=summary,
-            **{"context_settings": HELP_NAMES, **settings},
+            **settings,
         )(click.pass_obj(function))
         made.params.append(_json_option())
         REGISTRY[name] = made
