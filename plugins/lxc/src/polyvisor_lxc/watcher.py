@@ -17,8 +17,8 @@ from uuid import UUID
 from polyvisor.errors import Busy, PolyvisorError
 from polyvisor.spi import DomainRef, Event, EventKind, Lifecycle
 from polyvisor.state.disk import make_private_directory
+from polyvisor.state.inotify import IN_CREATE, IN_MODIFY, IN_MOVED_TO, Inotify
 from polyvisor_lxc import bus, guests, journal
-from polyvisor_lxc.inotify import IN_CREATE, IN_MODIFY, IN_MOVED_TO, Inotify
 
 if TYPE_CHECKING:
     from polyvisor_lxc.session import LxcSession

@@ -100,7 +100,7 @@ def wait_and_finish(session: QemuSession, uuid: UUID, offset: int) -> None:
 
 
 def _wait(session: QemuSession, uuid: UUID, offset: int) -> None:
-    from polyvisor_qemu.inotify import IN_MODIFY, Inotify
+    from polyvisor.state.inotify import IN_MODIFY, Inotify
 
     files = session.files(uuid)
     process = guests.look(session, uuid).process

@@ -16,8 +16,8 @@ from uuid import UUID
 from polyvisor.errors import PolyvisorError
 from polyvisor.spi import DomainRef, Event, EventKind, Lifecycle
 from polyvisor.state.disk import make_private_directory
+from polyvisor.state.inotify import IN_CREATE, IN_MODIFY, IN_MOVED_TO, Inotify
 from polyvisor_qemu import bus, guests, journal
-from polyvisor_qemu.inotify import IN_CREATE, IN_MODIFY, IN_MOVED_TO, Inotify
 from polyvisor_qemu.translation import Translator
 
 if TYPE_CHECKING:
