@@ -38,6 +38,7 @@ from polyvisor.model.storagepool import PoolType
 from polyvisor.model.storagepoolcaps import capabilities as pool_capabilities
 from polyvisor.uri import parse_uri
 from polyvisor_esx import datastores, times, vmxfile
+from polyvisor_esx.authfile import AuthFile
 from polyvisor_esx.layout import lay_out
 from polyvisor_esx.vmx_reading import from_vmx
 from polyvisor_esx.vmx_writing import to_vmx
@@ -126,6 +127,11 @@ def esxutils(case: Any) -> dict[str, Any]:
     except InvalidArgument:
         return {"result": code != 0}
     return {"result": code == 0 and [found.datastore, found.directory, found.path] == expected}
+
+
+def virauthconfig(case: Any) -> dict[str, Any]:
+    asked = (case.params[name] for name in ("service", "host", "cred"))
+    return {"result": AuthFile.parse(case.params["inline_input"]).lookup(*asked)}
 
 
 def networkxml2xml(case: Any) -> dict[str, str]:
