@@ -54,7 +54,7 @@ WHOLE = (
     "polyvisor.host.document",
     "polyvisor.model",
     "polyvisor.model.domaintype",
-    *(f"polyvisor.operations.{module}" for module in ("records", "events", "jobs", "session", *SUBJECTS)),
+    *(f"polyvisor.operations.{module}" for module in ("records", "events", "jobs", "session", "metadata", *SUBJECTS)),
 )
 """Modules of which every name without a leading underscore is public, if it is defined there."""
 

@@ -14,6 +14,7 @@ from polyvisor.errors import (
     AlreadyExists,
     ConnectFailed,
     InvalidArgument,
+    InvalidDocument,
     InvalidState,
     InvalidURI,
     NoSuchDomain,
@@ -195,7 +196,7 @@ def test_metadata_of_every_kind(connection):
         domain.metadata("element", uri="urn:x")
     with pytest.raises(InvalidState):
         domain.set_metadata("title", "x", affect=Affect.LIVE)
-    with pytest.raises(InvalidArgument):
+    with pytest.raises(InvalidDocument):
         domain.set_metadata("title", "two\nlines")
 
 

@@ -8,17 +8,19 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from polyvisor.errors import InvalidArgument, InvalidDocument, InvalidState, NoSuchMetadata, PolyvisorError
+from polyvisor.errors import InvalidState, PolyvisorError
 from polyvisor.operations.configuration import MetadataKind
+from polyvisor.operations.metadata import read_metadata, write_metadata
 from polyvisor.spi import Affect, DomainRef, Event, EventKind
 from polyvisor_esx import extraconfig
 from polyvisor_esx.guests import STATE, state_of
 from polyvisor_esx.session import EsxSession
 
 if TYPE_CHECKING:
-    from polyvisor.documents.verbatim import Verbatim
+    from polyvisor.documents import Verbatim
     from polyvisor.model.domain import Domain
 
 log = logging.getLogger(__name__)
@@ -29,7 +31,7 @@ def kept(extra: Mapping[str, str]) -> Verbatim | None:
     written = extra.get(extraconfig.METADATA)
     if written is None:
         return None
-    from polyvisor.documents.verbatim import Verbatim
+    from polyvisor.documents import Verbatim
 
     held = Verbatim()
     try:
@@ -52,24 +54,41 @@ def options_of(config: Domain) -> dict[str, str | None]:
     return {key: value for key, value in wanted.items() if value}
 
 
+@dataclass(slots=True)
+class _Described:
+    """What a guest is described with, from where VMware keeps it."""
+
+    title: str | None
+    description: str | None
+    metadata: Verbatim | None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> _Described:
+        extra = extraconfig.values(row.get("config.extraConfig"))
+        return cls(extra.get(extraconfig.TITLE), row.get("config.annotation"), kept(extra))
+
+    def spec(self, kind: MetadataKind) -> Any:
+        """The change of a guest's configuration that puts one kind there."""
+        from pyVmomi import vim
+
+        if kind is MetadataKind.DESCRIPTION:
+            return vim.vm.ConfigSpec(annotation=self.description or "")
+        wanted = (
+            {extraconfig.TITLE: self.title}
+            if kind is MetadataKind.TITLE
+            else {extraconfig.METADATA: _text(self.metadata)}
+        )
+        return vim.vm.ConfigSpec(extraConfig=extraconfig.options(wanted))
+
+
+_KEPT = ("config.annotation", "config.extraConfig")
+
+
 def get(session: EsxSession, domain: DomainRef, kind: MetadataKind, uri: str | None, affect: Affect) -> str:
     """One piece of metadata. Raises NoSuchMetadata."""
-    kind = MetadataKind(kind)
-    machine, row = session.read(domain, (*STATE, "config.annotation", "config.extraConfig"))
+    machine, row = session.read(domain, (*STATE, *_KEPT))
     require_live(domain, affect, active=state_of(session, machine, row).state.active)
-    extra = extraconfig.values(row.get("config.extraConfig"))
-    match kind:
-        case MetadataKind.TITLE:
-            found = extra.get(extraconfig.TITLE)
-        case MetadataKind.DESCRIPTION:
-            found = row.get("config.annotation")
-        case _:
-            metadata, namespace = kept(extra), _namespace(uri)
-            found = metadata.get(namespace) if metadata is not None else None
-    if not found:
-        what = f"metadata of namespace {uri}" if kind is MetadataKind.ELEMENT else kind.value
-        raise NoSuchMetadata(f"{domain} has no {what}", target=str(domain), driver="esx")
-    return str(found)
+    return read_metadata(domain, _Described.of(row), kind, uri)
 
 
 def put(
@@ -82,42 +101,13 @@ def put(
     affect: Affect,
 ) -> None:
     """Set or remove one piece of metadata."""
-    from pyVmomi import vim
-
     kind = MetadataKind(kind)
-    machine, row = session.read(domain, (*STATE, "config.extraConfig"))
+    machine, row = session.read(domain, (*STATE, *_KEPT))
     require_live(domain, affect, active=state_of(session, machine, row).state.active)
-    spec = vim.vm.ConfigSpec()
-    match kind:
-        case MetadataKind.TITLE:
-            if value is not None and "\n" in value:
-                raise InvalidDocument("a title is one line", driver="esx", hint="use the description for more")
-            spec.extraConfig = extraconfig.options({extraconfig.TITLE: value})
-        case MetadataKind.DESCRIPTION:
-            spec.annotation = value or ""
-        case _:
-            extra = extraconfig.values(row.get("config.extraConfig"))
-            spec.extraConfig = extraconfig.options({extraconfig.METADATA: _with(kept(extra), value, uri, key)})
-    session.wait(machine.ReconfigVM_Task(spec=spec))
+    described = _Described.of(row)
+    write_metadata(described, kind, value, uri=uri, key=key)
+    session.wait(machine.ReconfigVM_Task(spec=described.spec(kind)))
     session.tell(Event(EventKind.METADATA_CHANGE, domain, data={"type": kind.value, "uri": uri}))
-
-
-def _with(metadata: Verbatim | None, value: str | None, uri: str | None, key: str | None) -> str | None:
-    from polyvisor.documents.verbatim import Verbatim
-
-    held = metadata or Verbatim()
-    namespace = _namespace(uri)
-    if value is None:
-        held.remove(namespace)
-    else:
-        held.set(namespace, value, prefix=key)
-    return _text(held)
-
-
-def _namespace(uri: str | None) -> str:
-    if not uri:
-        raise InvalidArgument("custom metadata is found by its namespace", driver="esx", hint="give uri")
-    return uri
 
 
 def require_live(domain: DomainRef, affect: Affect, *, active: bool) -> None:

@@ -95,10 +95,10 @@ class ConfigurationOperations:
         uri: str | None = None,
         affect: Affect = Affect.CURRENT,
     ) -> str:
-        from polyvisor_test.metadata import read_metadata
+        from polyvisor.operations.metadata import read_metadata
 
         with session.machine(domain) as machine:
-            return read_metadata(machine.reading(affect), kind, uri)
+            return read_metadata(machine.ref, machine.reading(affect), kind, uri)
 
     @hookimpl
     def set_metadata(
@@ -112,12 +112,12 @@ class ConfigurationOperations:
         key: str | None = None,
         affect: Affect = Affect.CURRENT,
     ) -> None:
-        from polyvisor_test.metadata import write_metadata
+        from polyvisor.operations.metadata import write_metadata
 
         with session.machine(domain) as machine:
             with machine.changing(affect) as configs:
                 for config in configs:
-                    write_metadata(config, kind, value, uri, key)
+                    write_metadata(config, kind, value, uri=uri, key=key)
             session.tell(EventKind.METADATA_CHANGE, machine, type=kind.value, uri=uri)
 
     @hookimpl
