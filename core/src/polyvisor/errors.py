@@ -185,6 +185,12 @@ class NoSuchCheckpoint(NotFound):
     code = "no-such-checkpoint"
 
 
+class NoSuchNetwork(NotFound):
+    """No network has that name."""
+
+    code = "no-such-network"
+
+
 class NoSuchDevice(NotFound):
     """The domain has no such device (disk, interface, console, ...)."""
 

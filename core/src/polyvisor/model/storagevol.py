@@ -13,7 +13,9 @@ from polyvisor.model.domain.devices.storage import EncryptionSecret
 from polyvisor.model.storage import LARGEST, Allocation, Bytes, Capacity, Permissions, clean_path
 from polyvisor.model.storagepool import PoolType
 
-VOLUME_NAME = dt.Datatype("volume name", pattern="[^\n/]+", describe="a name without '/'")
+VOLUME_NAME = dt.Datatype(
+    "volume name", pattern="[^\n/]+(/[^\n/]+)*", describe="a name, in pools that have folders with those it is in"
+)
 MOMENT = dt.Datatype("moment", pattern="[0-9]+(\\.[0-9]+)?", describe="seconds since 1970, with a fraction")
 COMPATIBILITY = dt.Datatype("version", pattern="[0-9]+\\.[0-9]+", describe="a version of QEMU's such as 0.10 or 1.1")
 
@@ -257,6 +259,8 @@ def check(volume: StorageVolume) -> None:
 
 def _contradictions(volume: StorageVolume) -> Iterator[Contradiction]:
     target = volume.target
+    if {".", ".."} & set(volume.name.split("/")):
+        yield Contradiction(volume, f"{volume.name!r} leads to another place", child="name")
     for size in (volume.capacity, volume.allocation, target.cluster_size):
         if size is not None and size.size > LARGEST:
             yield Contradiction(size, f"{size.size} is more than {LARGEST} bytes")

@@ -7,6 +7,7 @@ from polyvisor.state.atomic import write_atomic
 from polyvisor.state.disk import Disk, make_private_directory, reported
 from polyvisor.state.listing import Entry
 from polyvisor.state.locks import LivenessLock, alive, locked
+from polyvisor.state.networks import Networks
 from polyvisor.state.paths import Paths, reachable
 from polyvisor.state.store import ObjectStore
 
@@ -14,6 +15,7 @@ __all__ = [
     "Disk",
     "Entry",
     "LivenessLock",
+    "Networks",
     "ObjectStore",
     "Paths",
     "alive",

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from polyvisor.documents import Element, Verbatim, attribute, child, children, element, extensions, raw, required, value
 from polyvisor.documents import datatypes as dt
-from polyvisor.model.addressing import DEVICE_NAME, HOST_NAME, MTU, NEW_DEVICE_NAME, UNICAST_MAC
+from polyvisor.model.addressing import HOST_NAME, MTU, NEW_DEVICE_NAME, UNICAST_MAC
 from polyvisor.model.network.dns import Dns, DnsForwarder, DnsHost, DnsService, DnsText
 from polyvisor.model.network.forward import (
     Forward,
@@ -27,6 +27,9 @@ from polyvisor.model.network.ip import Bootp, Dhcp, DhcpHost, DhcpRange, Lease, 
 from polyvisor.model.switching import Bandwidth, VirtualPort, Vlan
 
 ZONE = dt.Datatype("firewalld zone", pattern=r"[a-zA-Z0-9_\-]+", describe="the name of a firewalld zone")
+PORT_GROUP_NAME = dt.Datatype(
+    "name of a port group", pattern=r"\S([^\n]*\S)?", describe="the name of a port group, such as lab or VM Network"
+)
 
 
 class MacTableManager(StrEnum):
@@ -83,7 +86,7 @@ class NetworkPortOptions(Element):
 class PortGroup(Element):
     """Settings for some of the guests; the ``default`` group is for those that ask for none."""
 
-    name: str = required(attribute(DEVICE_NAME))
+    name: str = required(attribute(PORT_GROUP_NAME))
     default: bool = attribute(dt.BOOL, default=False, omit_default=True)
     trust_guest_rx_filters: bool | None = attribute(dt.BOOL, name="trustGuestRxFilters")
     vlan: Vlan | None = child()

@@ -54,15 +54,21 @@ class NetworkAttachment(Element):
 
 @element("source")
 class BridgeAttachment(Element):
-    """A bridge of the host."""
+    """A bridge of the host; ``network`` is the one that a running guest has it from."""
 
+    network: str | None = attribute(dt.STRING, volatile=True)
+    portgroup: str | None = attribute(dt.STRING, volatile=True)
+    portid: str | None = attribute(dt.UUID, volatile=True)
     bridge: str = required(attribute(scalars.INTERFACE_NAME))
 
 
 @element("source")
 class DirectAttachment(Element):
-    """A macvtap device on an interface of the host."""
+    """A macvtap device on an interface of the host; ``network`` is the one that a running guest has it from."""
 
+    network: str | None = attribute(dt.STRING, volatile=True)
+    portgroup: str | None = attribute(dt.STRING, volatile=True)
+    portid: str | None = attribute(dt.UUID, volatile=True)
     dev: str = required(attribute(dt.STRING))
     mode: Literal["vepa", "bridge", "private", "passthrough"] | None = attribute()
 
@@ -524,6 +530,14 @@ class Interface(Element):
     acpi: AcpiIndex | None = child()
     alias: Alias | None = child()
     address: Address | None = child()
+
+    def at_rest(self) -> Self:
+        """The interface on its network again, where that gave a running guest a bridge or a card of the host."""
+        held = self.source
+        if not isinstance(held, BridgeAttachment | DirectAttachment) or held.network is None:
+            return self
+        source = NetworkAttachment(network=held.network, portgroup=held.portgroup)
+        return self.replace(type=InterfaceType.NETWORK, source=source)
 
     @classmethod
     def network(cls, name: str = "default", *, mac: str | None = None, model: str | None = "virtio") -> Self:
