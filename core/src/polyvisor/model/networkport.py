@@ -10,7 +10,7 @@ from polyvisor.documents import Element, attribute, child, element, required, va
 from polyvisor.documents import datatypes as dt
 from polyvisor.model.addressing import DEVICE_NAME, UNICAST_MAC
 from polyvisor.model.contradictions import Contradiction, refuse
-from polyvisor.model.network import MacTableManager
+from polyvisor.model.network import PORT_GROUP_NAME, MacTableManager
 from polyvisor.model.pci import PciFunction
 from polyvisor.model.switching import (
     PortBandwidth,
@@ -112,7 +112,7 @@ class NetworkPort(Element):
 
     uuid: str = required(value(dt.UUID))
     owner: PortOwner = required(child())
-    group: str | None = value(DEVICE_NAME, doc="The port group of the network.")
+    group: str | None = value(PORT_GROUP_NAME, doc="The port group of the network.")
     mac: PortMac = required(child())
     virtualport: VirtualPort | None = child()
     bandwidth: PortBandwidth | None = child()
