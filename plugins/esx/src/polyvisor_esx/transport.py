@@ -16,10 +16,13 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from lxml import etree
 from pyVmomi import SoapStubAdapter, vim, vmodl
+from pyVmomi.SoapAdapter import SoapResponseDeserializer
 
 from polyvisor.errors import (
     ConnectFailed,
@@ -29,6 +32,7 @@ from polyvisor.errors import (
     OperationTimeout,
     PolyvisorError,
 )
+from polyvisor_esx import replies
 from polyvisor_esx.address import Address
 from polyvisor_esx.faults import translated
 
@@ -51,6 +55,9 @@ TIMEOUT = 120.0
 
 IDLE = 60
 """Seconds after which an idle connection is not used again: servers close them, and a call would be lost."""
+
+PIECE = 1 << 16
+"""Bytes of a large reply that are parsed at a time."""
 
 HASHES = {40: hashlib.sha1, 64: hashlib.sha256, 128: hashlib.sha512}
 
@@ -116,18 +123,31 @@ class Transport(SoapStubAdapter):  # type: ignore[misc]
 
     def InvokeMethod(self, mo: Any, info: Any, args: Any, outerStub: Any = None) -> Any:
         """Make a call; raises errors of ours only."""
+        return self._made(info, lambda: SoapStubAdapter.InvokeMethod(self, mo, info, args, outerStub))
+
+    def answer(self, mo: Any, method: Any, **arguments: Any) -> etree._Element:
+        """Make a call whose answer is large, and return that as it came: the element ``...Response``.
+
+        ``method`` is pyvmomi's (``vmodl.query.PropertyCollector.RetrievePropertiesEx``); raises errors of ours only."""
+        info = method.info
+        args = [arguments.get(each.name) for each in info.params]
+        found: etree._Element = self._made(info, lambda: self._posted(mo, info, args))
+        return found
+
+    def _made(self, info: Any, call: Callable[[], Any]) -> Any:
+        """A call, made again after a new login where the old one has expired."""
         if self._closed:
             raise ConnectionClosed("the connection is closed", driver="esx")
         before = self._logins
         try:
-            return self._sent(mo, info, args, outerStub)
+            return self._sent(info, call)
         except vim.fault.NotAuthenticated as fault:
             if self.login is None or self._renewing == threading.get_ident():
                 raise translated(fault, info.wsdlName) from None
             log.info("the session at %s expired; logging in again", self.address.host)
         self._renew(before)
         try:
-            return self._sent(mo, info, args, outerStub)
+            return self._sent(info, call)
         except vmodl.MethodFault as fault:
             raise translated(fault, info.wsdlName) from None
 
@@ -154,13 +174,13 @@ class Transport(SoapStubAdapter):  # type: ignore[misc]
                 self._renewing = None
             self._logins += 1
 
-    def _sent(self, mo: Any, info: Any, args: Any, outer: Any) -> Any:
+    def _sent(self, info: Any, call: Callable[[], Any]) -> Any:
         """The call with repetitions; NotAuthenticated passes, other faults are errors of ours."""
         attempts = ATTEMPTS if READS.match(info.wsdlName) else 1
         for attempt in range(attempts):
             try:
                 self.calls += 1
-                return super().InvokeMethod(mo, info, args, outer)
+                return call()
             except vim.fault.NotAuthenticated:
                 raise
             except vmodl.MethodFault as fault:
@@ -174,10 +194,62 @@ class Transport(SoapStubAdapter):  # type: ignore[misc]
                 time.sleep(PAUSE * 2**attempt)
         raise AssertionError("unreachable")
 
+    def _posted(self, mo: Any, info: Any, args: Any) -> etree._Element:
+        """The answer to one request, parsed while it arrives; raises the server's faults as pyvmomi does."""
+        request = self.SerializeRequest(mo, info, args)
+        connection = self.GetConnection()
+        try:
+            connection.request("POST", self.path, request, self._headers())
+            response = connection.getresponse()
+            if response.status not in (200, 500):
+                raise http.client.HTTPException(f"{response.status} {response.reason}")
+            if response.status == 500:
+                fault = SoapResponseDeserializer(self).Deserialize(b"".join(_pieces(response)), info.result)
+                if not isinstance(fault, vmodl.MethodFault):
+                    raise http.client.HTTPException("an error without a fault")
+            else:
+                fault, reader = None, replies.parser()
+                for piece in _pieces(response):
+                    reader.feed(piece)
+                envelope = reader.close()
+        except etree.XMLSyntaxError as error:
+            self._dropped(connection)
+            raise http.client.HTTPException(f"the answer is no XML: {error}") from error
+        except BaseException:
+            self._dropped(connection)
+            raise
+        self.ReturnConnection(connection)
+        if fault is not None:
+            raise fault
+        return replies.body_of(envelope)
+
+    def _headers(self) -> dict[str, str]:
+        return {
+            "Cookie": self.cookie,
+            "SOAPAction": self.versionId,
+            "Content-Type": "text/xml; charset=UTF-8",
+            "Accept-Encoding": "gzip",
+        }
+
+    def _dropped(self, connection: Any) -> None:
+        """A connection that failed is not used again, nor are those beside it."""
+        connection.close()
+        self.DropConnections()
+
     def shut(self) -> None:
         """Make no call any more; drop the connections."""
         self._closed = True
         self.DropConnections()
+
+
+def _pieces(response: http.client.HTTPResponse) -> Iterator[bytes]:
+    """The body of a response as it arrives, unpacked where it is packed."""
+    packed = response.getheader("Content-Encoding", "identity").lower() == "gzip"
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16) if packed else None
+    while piece := response.read(PIECE):
+        yield unpacker.decompress(piece) if unpacker else piece
+    if unpacker:
+        yield unpacker.flush()
 
 
 def distrusted(address: Address, error: ssl.SSLError) -> ConnectFailed:
