@@ -57,8 +57,10 @@ def _card(config: Any, kit: Kit) -> Any:
     return next(card for card in config.devices.interfaces if str(card.mac.address).lower() == kit.mac())
 
 
-def _pins(config: Any) -> dict[int, str]:
-    return {pin.vcpu: pin.cpuset for pin in config.cputune.vcpu_pins} if config.cputune else {}
+def _pin(config: Any, vcpu: int) -> str | None:
+    """Where a vCPU runs: its own pin, else what the document says of all vCPUs."""
+    pins = {pin.vcpu: pin.cpuset for pin in config.cputune.vcpu_pins} if config.cputune else {}
+    return pins.get(vcpu, config.vcpu.cpuset if config.vcpu else None)
 
 
 def _thread_pins(config: Any) -> dict[int, str]:
@@ -143,7 +145,7 @@ TUNABLES: dict[str, Tunable] = {
     "a vCPU's pin": Tunable(
         "pin_vcpu",
         lambda domain, kit, affect: domain.pin_vcpu(0, {0}, affect=affect),
-        lambda config, kit: _pins(config).get(0),
+        lambda config, kit: _pin(config, 0),
         "0",
         "vcpu_pins",
         lambda domain, kit, affect: ",".join(map(str, sorted(domain.vcpu_pins(affect=affect)[0]))),

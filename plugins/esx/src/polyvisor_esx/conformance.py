@@ -29,6 +29,7 @@ target = Target(
     undefines_running=False,
     separate_copies=False,
     balloons=False,
+    stored_only=frozenset({"set_numa_parameters"}),
     parts=Parts(
         disk="",
         cdrom="<disk type='file' device='cdrom'>{source}<target dev='{target}' bus='sata'/><readonly/></disk>",

@@ -12,6 +12,7 @@ from uuid import UUID
 from polyvisor.spi import URI, Affect, Column, ConnectContext, DomainRef, DomainRow, DomainState, StateInfo, hookimpl
 from polyvisor_esx.driver_devices import DeviceOperations
 from polyvisor_esx.driver_snapshots import SnapshotOperations
+from polyvisor_esx.driver_tuning import TuningOperations
 from polyvisor_esx.session import EsxSession, open_session
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from polyvisor.operations.listing import ControlInfo, DomainInfo
 
 
-class EsxDriver(DeviceOperations, SnapshotOperations):
+class EsxDriver(DeviceOperations, SnapshotOperations, TuningOperations):
     """VMware ESX hosts and vCenters."""
 
     name = "esx"

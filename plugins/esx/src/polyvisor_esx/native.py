@@ -67,8 +67,8 @@ def check(config: Domain) -> None:
 
 
 KEPT = frozenset(
-    "type id name uuid genid title description metadata memory current_memory memtune vcpu cputune cpu os devices"
-    " extensions max_memory".split()
+    "type id name uuid genid title description metadata memory current_memory memtune numatune vcpu cputune cpu os"
+    " devices extensions max_memory".split()
 )
 """Fields of a domain that VMware keeps, or whose contents are checked one by one where they are written."""
 

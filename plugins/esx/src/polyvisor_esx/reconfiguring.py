@@ -35,6 +35,7 @@ WORDS = {
     "cpuid.corespersocket": "the CPU's topology",
     "firmware": "the firmware",
     "uefi.secureboot.enabled": "secure boot",
+    "numa.nodeaffinity": "the NUMA nodes",
 }
 
 

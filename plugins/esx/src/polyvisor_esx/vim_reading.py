@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any
 
 from pyVmomi import vim
@@ -16,6 +17,7 @@ from polyvisor_esx.session import plain_name
 from polyvisor_esx.vmxfile import Settings
 
 Device = vim.vm.device
+Drive, Floppy, Card = Device.VirtualCdrom, Device.VirtualFloppy, Device.VirtualEthernetCard
 Pairs = Iterator[tuple[str, str]]
 
 SCSI = {
@@ -32,11 +34,30 @@ CARDS = {
     Device.VirtualE1000: "e1000",
     Device.VirtualPCNet32: "vlance",
 }
+GROUPS = {
+    Device.VirtualController: "controller",
+    Device.VirtualDisk: "disk",
+    Device.VirtualCdrom: "cdrom",
+    Device.VirtualFloppy: "floppy",
+    Device.VirtualEthernetCard: "ethernet",
+    Device.VirtualSerialPort: "serial",
+    Device.VirtualParallelPort: "parallel",
+    Device.VirtualVideoCard: "video",
+}
+"""What a document has words for."""
+
+BUSES = {
+    Device.VirtualSCSIController: "scsi",
+    Device.VirtualSATAController: "sata",
+    Device.VirtualIDEController: "ide",
+}
 ADDRESSES = {"manual": "static", "static": "static", "assigned": "vpx", "generated": "generated"}
 MODES = {"nonpersistent": "nonpersistent", "independent_nonpersistent": "independent-nonpersistent"}
 """diskMode -> ``mode``; what is not here keeps what guests write."""
 
-EXTRA = re.compile(r"(?i)RemoteDisplay\.vnc\.|vm\.genid|sharedFolder|isolation\.tools\.hgfs|smbios\.reflecthost")
+EXTRA = re.compile(
+    r"(?i)RemoteDisplay\.vnc\.|numa\.nodeAffinity$|vm\.genid|sharedFolder|isolation\.tools\.hgfs|smbios\.reflecthost"
+)
 """Keys of ``extraConfig`` that say something a document has words for."""
 
 HARDWARE = "8"
@@ -112,45 +133,68 @@ def _flag(value: object) -> str:
 # -- devices ------------------------------------------------------------------------------------------------
 
 
+@cache
+def group_of(kind: type) -> str | None:
+    """The group of :data:`GROUPS` that devices of a class belong to."""
+    return _word(kind, GROUPS)
+
+
+@cache
+def _model(kind: type) -> str | None:
+    """What a VMX file calls a class of controllers or cards."""
+    return _word(kind, SCSI) or _word(kind, CARDS)
+
+
+@cache
+def _bus(kind: type) -> str | None:
+    return _word(kind, BUSES)
+
+
+def _word(kind: type, words: dict[Any, str]) -> str | None:
+    return next((word for base, word in words.items() if issubclass(kind, base)), None)
+
+
+def bus_of(controller: Any) -> str | None:
+    """``scsi``, ``sata`` or ``ide``; None for controllers that documents have no words for (NVMe)."""
+    return _bus(type(controller))
+
+
 def placed(devices: Iterable[Any]) -> Iterator[tuple[str, Any]]:
     """Devices with the beginning of their settings (``scsi0:0.``, ``ethernet1.``); those a document has no words for
     are left out."""
-    there = list(devices)
-    controllers = {each.key: each for each in there if isinstance(each, Device.VirtualController)}
-    counts = dict.fromkeys(_COUNTED.values(), 0)
-    for each in there:
-        if isinstance(each, Device.VirtualDisk | Device.VirtualCdrom):
+    there = [(group_of(type(each)), each) for each in devices]
+    controllers = {each.key: each for group, each in there if group == "controller"}
+    counts = dict.fromkeys(_COUNTED, 0)
+    for group, each in there:
+        if group in _ON_BUSES:
             if prefix := place(each, controllers):
                 yield prefix, each
-        elif kind := next((name for kind, name in _COUNTED.items() if isinstance(each, kind)), None):
-            yield f"{kind}{counts[kind]}.", each
-            counts[kind] += 1
+        elif group in counts:
+            yield f"{group}{counts[group]}.", each
+            counts[group] += 1
 
 
-_COUNTED = {
-    Device.VirtualFloppy: "floppy",
-    Device.VirtualEthernetCard: "ethernet",
-    Device.VirtualSerialPort: "serial",
-    Device.VirtualParallelPort: "parallel",
-}
+_ON_BUSES = ("disk", "cdrom")
+_COUNTED = ("floppy", "ethernet", "serial", "parallel")
 
 
 def _devices(config: dict[str, Any], networks: dict[str, str]) -> Pairs:
     devices = list(config["hardware"].device or ())
     for each in devices:
-        if isinstance(each, Device.VirtualController):
+        group = group_of(type(each))
+        if group == "controller":
             yield from _controller(each)
-        elif isinstance(each, Device.VirtualVideoCard) and each.videoRamSizeInKB:
+        elif group == "video" and each.videoRamSizeInKB:
             yield "svga.vramSize", str(each.videoRamSizeInKB << 10)
     for prefix, each in placed(devices):
-        match each:
-            case Device.VirtualDisk():
+        match group_of(type(each)):
+            case "disk":
                 yield from _disk(each, prefix)
-            case Device.VirtualCdrom():
+            case "cdrom":
                 yield from _cdrom(each, prefix)
-            case Device.VirtualFloppy():
+            case "floppy":
                 yield from _floppy(each, prefix)
-            case Device.VirtualEthernetCard():
+            case "ethernet":
                 yield from _card(each, prefix, networks)
             case _:
                 yield from _port(each, prefix)
@@ -160,19 +204,8 @@ def _controller(controller: Any) -> Pairs:
     bus = bus_of(controller)
     if bus in ("scsi", "sata"):
         yield f"{bus}{controller.busNumber}.present", "TRUE"
-    if bus == "scsi":
-        model = next((name for kind, name in SCSI.items() if isinstance(controller, kind)), None)
-        if model:
-            yield f"scsi{controller.busNumber}.virtualDev", model
-
-
-def bus_of(controller: Any) -> str | None:
-    """``scsi``, ``sata`` or ``ide``; None for controllers that documents have no words for (NVMe)."""
-    if isinstance(controller, Device.VirtualSCSIController):
-        return "scsi"
-    if isinstance(controller, Device.VirtualSATAController):
-        return "sata"
-    return "ide" if isinstance(controller, Device.VirtualIDEController) else None
+    if bus == "scsi" and (model := _model(type(controller))):
+        yield f"scsi{controller.busNumber}.virtualDev", model
 
 
 def place(device: Any, controllers: dict[int, Any]) -> str | None:
@@ -234,7 +267,7 @@ def _floppy(drive: Any, prefix: str) -> Pairs:
 
 def _card(card: Any, prefix: str, networks: dict[str, str]) -> Pairs:
     yield prefix + "present", "TRUE"
-    if model := next((name for kind, name in CARDS.items() if isinstance(card, kind)), None):
+    if model := _model(type(card)):
         yield prefix + "virtualDev", "vmxnet" if model == "vmxnet2" else model
         if model == "vmxnet2":
             yield prefix + "features", "15"

@@ -25,7 +25,7 @@ from polyvisor.model.domain.completion import complete
 from polyvisor.model.domain.events import CrashAction, LifecycleAction
 from polyvisor.model.domain.memory import CurrentMemory, Kibibytes
 from polyvisor.model.domain.os import Firmware, FirmwareFeature, Smbios
-from polyvisor.model.domain.tuning import CpuTune, MemTune
+from polyvisor.model.domain.tuning import CpuTune, MemTune, NumaMemory, NumaTune
 from polyvisor_esx import vmx_devices, vmxfile
 from polyvisor_esx.model import DatacenterPath, ManagedObject
 from polyvisor_esx.vmxfile import Settings
@@ -88,6 +88,7 @@ def from_settings(
         vcpu=vcpus,
         cpu=_cpu(settings, vcpus.count),
         cputune=_shares(settings, vcpus.count),
+        numatune=_nodes(settings),
         os=_system(settings),
         clock=HostClock(offset="utc"),
         on_poweroff=LifecycleAction.DESTROY,
@@ -176,6 +177,16 @@ def _shares(settings: Settings, vcpus: int) -> CpuTune | None:
     if written.lower() in SHARES:
         return CpuTune(shares=SHARES[written.lower()] * vcpus)
     return CpuTune(shares=settings.number("sched.cpu.shares"))
+
+
+def _nodes(settings: Settings) -> NumaTune | None:
+    """The host's NUMA nodes that the guest is bound to."""
+    written = (settings.text("numa.nodeAffinity") or "").replace(" ", "")
+    if not written:
+        return None
+    if not all(each.isdigit() for each in written.split(",")):
+        raise InvalidArgument(f"numa.nodeAffinity = {written!r}: numbers of nodes are expected")
+    return NumaTune(memory=NumaMemory(mode="strict", nodeset=written))
 
 
 def _memory(settings: Settings, domain: Domain) -> None:

@@ -93,6 +93,23 @@ def _memory(config: Domain) -> Lines:
         yield "sched.mem.max", most
     if config.memtune is not None and config.memtune.min_guarantee is not None:
         yield "sched.mem.minsize", -(-config.memtune.min_guarantee.kib // 1024)
+    yield from _nodes(config)
+
+
+def _nodes(config: Domain) -> Lines:
+    """VMware binds CPUs and memory to the same nodes, strictly."""
+    if config.numatune is None:
+        return
+    if config.numatune.memnodes:
+        raise UnsupportedConfiguration("VMware binds the cells of a guest to no nodes one by one (<memnode>)")
+    memory = config.numatune.memory
+    if memory is None:
+        return
+    if memory.mode not in (None, "strict") or memory.nodeset is None:
+        raise UnsupportedConfiguration(
+            "VMware binds memory to nodes that are named, and strictly", hint="write <memory mode='strict' nodeset=...>"
+        )
+    yield "numa.nodeAffinity", ",".join(map(str, sorted(_members(memory.nodeset))))
 
 
 def _processors(config: Domain, hardware: int) -> Lines:

@@ -1,0 +1,59 @@
+"""The esx driver's operations about what guests may take of their hosts, and what they and the hosts have used."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from polyvisor.spi import Affect, DomainRef, hookimpl
+from polyvisor_esx.session import EsxSession
+
+if TYPE_CHECKING:
+    from polyvisor.operations.numa import NumaMode, NumaParameters
+    from polyvisor.operations.vcpus import VcpuInfo
+
+
+class TuningOperations:
+    """Affinity."""
+
+    # -- CPUs and NUMA nodes ------------------------------------------------------------------------------
+
+    @hookimpl
+    def vcpu_info(self, session: EsxSession, domain: DomainRef) -> list[VcpuInfo]:
+        from polyvisor_esx import affinity
+
+        return affinity.vcpus(session, domain)
+
+    @hookimpl
+    def vcpu_pins(self, session: EsxSession, domain: DomainRef, *, affect: Affect) -> dict[int, frozenset[int]]:
+        from polyvisor_esx import affinity
+
+        return affinity.pins(session, domain, affect)
+
+    @hookimpl
+    def pin_vcpu(
+        self, session: EsxSession, domain: DomainRef, vcpu: int, cpus: Collection[int] | None, *, affect: Affect
+    ) -> None:
+        from polyvisor_esx import affinity
+
+        affinity.pin(session, domain, vcpu, cpus, affect)
+
+    @hookimpl
+    def numa_parameters(self, session: EsxSession, domain: DomainRef, *, affect: Affect) -> NumaParameters:
+        from polyvisor_esx import affinity
+
+        return affinity.numa(session, domain, affect)
+
+    @hookimpl
+    def set_numa_parameters(
+        self,
+        session: EsxSession,
+        domain: DomainRef,
+        *,
+        mode: NumaMode | None,
+        nodeset: Collection[int] | None,
+        affect: Affect,
+    ) -> None:
+        from polyvisor_esx import affinity
+
+        affinity.set_numa(session, domain, mode, nodeset, affect)
