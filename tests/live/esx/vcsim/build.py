@@ -18,6 +18,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 DEFAULT = HERE.parents[3] / "build" / "vcsim" / "vcsim"
+SOURCES = sorted(HERE.glob("*.go"))
 LIBRARIES = Path("/usr/share/gocode")
 PACKAGES = "golang-go golang-github-vmware-govmomi-dev"
 
@@ -27,7 +28,10 @@ def main() -> int:
     if not (LIBRARIES / "src/github.com/vmware/govmomi").is_dir() or shutil.which("go") is None:
         print(f"missing: on Debian, apt-get install {PACKAGES}", file=sys.stderr)
         return 1
-    stamp, wanted = target.with_name("stamp"), hashlib.sha256((HERE / "main.go").read_bytes()).hexdigest()
+    stamp, wanted = (
+        target.with_name("stamp"),
+        hashlib.sha256(b"".join(each.read_bytes() for each in SOURCES)).hexdigest(),
+    )
     if target.is_file() and stamp.is_file() and stamp.read_text() == wanted:
         print(f"{target} is up to date")
         return 0
@@ -36,7 +40,7 @@ def main() -> int:
     environment = {**os.environ, "GO111MODULE": "off", "GOPATH": str(LIBRARIES), "CGO_ENABLED": "0"}
     environment.setdefault("GOCACHE", str(target.parent / "cache"))
     made = target.with_name("unfinished")
-    command = ["go", "build", "-ldflags=-s -w", "-o", str(made), str(HERE / "main.go")]
+    command = ["go", "build", "-ldflags=-s -w", "-o", str(made), *map(str, SOURCES)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
         print(done.stderr.strip(), file=sys.stderr)

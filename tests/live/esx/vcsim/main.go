@@ -1,7 +1,9 @@
 // A vSphere server for tests: an ESX host or a vCenter out of govmomi's simulator, with a certificate, a user and a
 // password of the caller's. Says its URL on standard output and ends when its standard input does.
 //
-// Beside what the simulator has, its hosts keep a table of guests that start with them.
+// In front of the simulator stands a small server of our own (front.go). It answers what the simulator lacks and mends
+// what it gets wrong, in the shapes that the vSphere Web Services SDK documents, on the simulator's own objects: a
+// reboot resets the guest, a snapshot brings its configuration back. Pages under /tests/ are for the tests' hands.
 package main
 
 import (
@@ -10,20 +12,19 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
+	"net/http"
 	"net/url"
 	"os"
 
 	"github.com/vmware/govmomi/simulator"
-	"github.com/vmware/govmomi/vim25/methods"
-	"github.com/vmware/govmomi/vim25/mo"
-	"github.com/vmware/govmomi/vim25/soap"
-	"github.com/vmware/govmomi/vim25/types"
 )
 
 func main() {
 	mode := flag.String("mode", "esx", "esx or vpx")
 	guests := flag.Int("guests", 2, "guests of a host, or of a cluster's resource pool")
 	folder := flag.Int("folder", 0, "folders, each with a data centre inside (vpx)")
+	limit := flag.Int("page", 0, "objects in one answer of the property collector at most; 0 for all")
 	certificate := flag.String("certificate", "", "file with the server's certificate")
 	key := flag.String("key", "", "file with its private key")
 	flag.Parse()
@@ -40,54 +41,27 @@ func main() {
 	}
 	pair, err := tls.LoadX509KeyPair(*certificate, *key)
 	check(err)
-	model.Service.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	model.Service.Listen = &url.URL{
 		Host: "127.0.0.1:0",
 		User: url.UserPassword(os.Getenv("VCSIM_USER"), os.Getenv("VCSIM_PASSWORD")),
 	}
 	log.SetOutput(io.Discard)
-	server := model.Service.NewServer()
-	fmt.Printf("https://%s/sdk\n", server.URL.Host)
+	inner := model.Service.NewServer()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	check(err)
+	secure := tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12})
+	server := &http.Server{Handler: newFront(model.Service.ServeMux, *mode == "vpx", *limit)}
+	go func() { _ = server.Serve(secure) }()
+	fmt.Printf("https://%s/sdk\n", listener.Addr())
 	_, _ = io.Copy(io.Discard, os.Stdin)
-	server.Close()
+	_ = server.Close()
+	inner.Close()
 	model.Remove()
 }
 
 func check(err error) {
 	if err != nil {
-		log.Fatal(err)
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
-}
-
-type startupTable struct {
-	mo.HostAutoStartManager
-	host *simulator.HostSystem
-}
-
-func addStartupTable(host *simulator.HostSystem) {
-	table := &startupTable{host: host}
-	table.Self = types.ManagedObjectReference{Type: "HostAutoStartManager", Value: "autostart-" + host.Self.Value}
-	simulator.Map.Put(table)
-	host.ConfigManager.AutoStartManager = &table.Self
-	config := *host.Config
-	config.AutoStart = &types.HostAutoStartManagerConfig{Defaults: &types.AutoStartDefaults{Enabled: types.NewBool(false)}}
-	host.Config = &config
-}
-
-// ReconfigureAutostart changes the entries that are named, and the defaults if there are any.
-func (table *startupTable) ReconfigureAutostart(request *types.ReconfigureAutostart) soap.HasFault {
-	known := table.host.Config.AutoStart
-	if request.Spec.Defaults != nil && request.Spec.Defaults.Enabled != nil {
-		known.Defaults.Enabled = request.Spec.Defaults.Enabled
-	}
-	for _, wanted := range request.Spec.PowerInfo {
-		kept := []types.AutoStartPowerInfo{}
-		for _, each := range known.PowerInfo {
-			if each.Key != wanted.Key {
-				kept = append(kept, each)
-			}
-		}
-		known.PowerInfo = append(kept, wanted)
-	}
-	return &methods.ReconfigureAutostartBody{Res: &types.ReconfigureAutostartResponse{}}
 }

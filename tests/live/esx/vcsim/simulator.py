@@ -1,17 +1,21 @@
-"""A vSphere server of the tests' own: govmomi's simulator with a certificate made here, a user and a password."""
+"""A vSphere server of the tests' own: govmomi's simulator with a certificate made here, a user and a password, and in
+front of it what the simulator lacks or gets wrong (``front.go``)."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import select
 import shutil
 import ssl
 import subprocess
 import sys
+import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 WORKSPACE = Path(__file__).parents[4]
 PROGRAM = Path(os.environ.get("POLYVISOR_VCSIM", WORKSPACE / "build" / "vcsim" / "vcsim"))
@@ -80,6 +84,32 @@ class Simulator:
         known = {"username": self.user, "password": self.password}
         return {name: known[name] for name in names}
 
+    # -- what tests do to guests and see of them; ``guest`` is the number of the managed object (``vm-57``) ------------
+
+    def ask(self, guest: str, text: str, choices: list[str], *, suggested: int = 0, at_start: bool = False) -> None:
+        """Have a guest ask, now or at its next start. Answers have the keys 0, 1, ...; at a start, 0 ends it."""
+        asked = {"text": text, "choices": choices, "default": suggested, "start": at_start}
+        self._page("question", asked, id=guest)
+
+    def inside(self, guest: str) -> dict[str, Any]:
+        """What a guest has noticed: boots, interrupts, keys, answers, tickets."""
+        return dict(json.loads(self._page("guest", id=guest)))
+
+    def hold(self, method: str) -> None:
+        """Have the next call of a method (``CloneVM_Task``) stay at 40 per cent, until ``release`` or CancelTask."""
+        self._page("hold", {}, method=method)
+
+    def release(self) -> None:
+        """Let the tasks that are held go on."""
+        self._page("release", {})
+
+    def _page(self, name: str, body: dict[str, Any] | None = None, **query: str) -> bytes:
+        context = ssl.create_default_context(cafile=str(self.certificate.file))
+        url = f"https://localhost:{self.port}/tests/{name}?{urlencode(query)}"
+        data = json.dumps(body).encode() if body is not None else None
+        with urllib.request.urlopen(url, data, timeout=30, context=context) as answer:
+            return bytes(answer.read())
+
     def stop(self) -> None:
         """End it."""
         assert self.process.stdin and self.process.stdout
@@ -92,10 +122,11 @@ class Simulator:
         self.process.stdout.close()
 
 
-def start(mode: str, directory: Path, *, guests: int = 2, folders: int = 0) -> Simulator:
-    """Start one and wait until it answers. Raises Absent."""
+def start(mode: str, directory: Path, *, guests: int = 2, folders: int = 0, page: int = 0) -> Simulator:
+    """Start one and wait until it answers. It never tells of more than ``page`` objects at once. Raises Absent."""
     program, certificate = require_program(), make_certificate(directory)
     command = [str(program), "-mode", mode, "-guests", str(guests), "-folder", str(folders)]
+    command += ["-page", str(page)]
     command += ["-certificate", str(certificate.file), "-key", str(certificate.key)]
     environment = {**os.environ, "VCSIM_USER": USER, "VCSIM_PASSWORD": PASSWORD, "TMPDIR": str(directory)}
     process = subprocess.Popen(
