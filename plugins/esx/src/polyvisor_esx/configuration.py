@@ -65,8 +65,9 @@ def networks_of(session: EsxSession, *rows: dict[str, Any]) -> dict[str, str]:
     wanted = set()
     for row in rows:
         for each in row["config.hardware"].device or ():
-            network = getattr(getattr(each, "backing", None), "network", None)
-            if isinstance(each, vim.vm.device.VirtualEthernetCard) and network is not None:
+            if vim_reading.group_of(type(each)) != "ethernet":
+                continue
+            if (network := getattr(each.backing, "network", None)) is not None:
                 wanted.add(network)
     if not wanted:
         return {}

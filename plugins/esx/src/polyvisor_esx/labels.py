@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyVmomi import vim
-
 from polyvisor.model.domain import DiskBus, Domain
 from polyvisor.model.domain.address import Alias
 from polyvisor.model.domain.devices.interface import Link
 from polyvisor_esx import vim_reading
 from polyvisor_esx.vmx_devices import disk_name, target_name
 
-Device = vim.vm.device
 FIRST_CARD = 4000
 """The key of a guest's first network card."""
 
@@ -32,24 +29,26 @@ def target_of(prefix: str) -> str:
 
 def disks_of(hardware: list[Any]) -> dict[str, Any]:
     """Disks and drives by their targets."""
-    kinds = Device.VirtualDisk | Device.VirtualCdrom | Device.VirtualFloppy
-    placed = vim_reading.placed(hardware)
-    return {target_of(prefix): device for prefix, device in placed if isinstance(device, kinds)}
+    return {target_of(prefix): device for prefix, device in vim_reading.placed(hardware) if _is_disk(device)}
+
+
+def _is_disk(device: Any) -> bool:
+    return vim_reading.group_of(type(device)) in ("disk", "cdrom", "floppy")
 
 
 def cards_of(hardware: list[Any]) -> dict[str, Any]:
     """Network cards by their addresses in lower case."""
-    cards = [each for each in hardware if isinstance(each, Device.VirtualEthernetCard)]
+    cards = [each for each in hardware if vim_reading.group_of(type(each)) == "ethernet"]
     return {str(each.macAddress or "").lower(): each for each in cards}
 
 
 def aliases_of(hardware: list[Any]) -> dict[str, str]:
     """Aliases by target of disks and by address of cards: ``scsi0-0-1``, ``net0``."""
-    places = {id(device): prefix for prefix, device in vim_reading.placed(hardware)}
     found = {}
-    for target, device in disks_of(hardware).items():
-        bus, _, unit = places[id(device)].rstrip(".").partition(":")
-        found[target] = f"{bus}-0-{unit}" if unit else bus
+    for prefix, device in vim_reading.placed(hardware):
+        if _is_disk(device):
+            bus, _, unit = prefix.rstrip(".").partition(":")
+            found[target_of(prefix)] = f"{bus}-0-{unit}" if unit else bus
     for address, card in cards_of(hardware).items():
         number = card.key - FIRST_CARD
         found[address] = f"net{number}" if number >= 0 else f"net-key{card.key}"

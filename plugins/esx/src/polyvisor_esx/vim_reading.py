@@ -233,11 +233,11 @@ def _cdrom(drive: Any, prefix: str) -> Pairs:
     backing = drive.backing
     yield prefix + "present", "TRUE"
     match backing:
-        case Device.VirtualCdrom.IsoBackingInfo():
+        case Drive.IsoBackingInfo():
             yield prefix + "deviceType", "cdrom-image"
             yield prefix + "fileName", backing.fileName or "emptyBackingString"
-        case Device.VirtualCdrom.AtapiBackingInfo() | Device.VirtualCdrom.PassthroughBackingInfo():
-            raw = isinstance(backing, Device.VirtualCdrom.PassthroughBackingInfo)
+        case Drive.AtapiBackingInfo() | Drive.PassthroughBackingInfo():
+            raw = isinstance(backing, Drive.PassthroughBackingInfo)
             yield prefix + "deviceType", "cdrom-raw" if raw else "atapi-cdrom"
             yield from _drive(backing, prefix)
         case _:  # a drive of the client's computer: empty as long as nobody is connected
@@ -255,10 +255,10 @@ def _floppy(drive: Any, prefix: str) -> Pairs:
     backing = drive.backing
     yield prefix + "present", "TRUE"
     match backing:
-        case Device.VirtualFloppy.ImageBackingInfo():
+        case Floppy.ImageBackingInfo():
             yield prefix + "fileType", "file"
             yield prefix + "fileName", backing.fileName or ""
-        case Device.VirtualFloppy.DeviceBackingInfo():
+        case Floppy.DeviceBackingInfo():
             yield prefix + "fileType", "device"
             yield from _drive(backing, prefix)
         case _:
@@ -280,11 +280,11 @@ def _card(card: Any, prefix: str, networks: dict[str, str]) -> Pairs:
 
 def _network(backing: Any, prefix: str, networks: dict[str, str]) -> Pairs:
     match backing:
-        case Device.VirtualEthernetCard.NetworkBackingInfo():
+        case Card.NetworkBackingInfo():
             reference = backing.network._GetMoId() if backing.network is not None else ""
             yield prefix + "connectionType", "bridged"
             yield prefix + "networkName", networks.get(reference) or backing.deviceName or ""
-        case Device.VirtualEthernetCard.DistributedVirtualPortBackingInfo():
+        case Card.DistributedVirtualPortBackingInfo():
             port = backing.port
             yield prefix + "dvs.switchId", port.switchUuid
             for key, value in (

@@ -50,6 +50,10 @@ FileFinder = Callable[[str, bool], str | None]
 BUSES: tuple[tuple[DiskBus, int, int], ...] = ((DiskBus.SCSI, 4, 65), (DiskBus.SATA, 4, 30), (DiskBus.IDE, 2, 2))
 """Bus, the most controllers, the most units of one."""
 
+ORDER = {bus.value: number for number, (bus, _controllers, _units) in enumerate(BUSES)}
+DISK = re.compile(r"(scsi|sata|ide)([0-9]|[1-9][0-9]):([0-9]|[1-9][0-9])\.present")
+"""The key, in small letters, that says whether a disk is there."""
+
 SCSI_MODELS: dict[str, Literal["buslogic", "lsilogic", "lsisas1068", "vmpvscsi"]] = {
     "buslogic": "buslogic",
     "lsilogic": "lsilogic",
@@ -94,16 +98,23 @@ def read(settings: Settings, find: FileFinder) -> Iterator[Element]:
 
 
 def _disks(settings: Settings, find: FileFinder) -> Iterator[Disk]:
-    for bus, controllers, units in BUSES:
-        for controller in range(controllers):
-            if bus is not DiskBus.IDE and not settings.flag(f"{bus}{controller}.present"):
+    for bus, controller, unit in sorted(_places(settings)):
+        kind, controllers, units = BUSES[bus]
+        if controller < controllers and unit < units:
+            if kind is not DiskBus.IDE and not settings.flag(f"{kind}{controller}.present"):
                 continue
-            for unit in range(units):
-                if disk := _disk(settings, find, bus, controller, unit):
-                    yield disk
+            if disk := _disk(settings, find, kind, controller, unit):
+                yield disk
     for unit in range(2):
         if disk := _floppy(settings, find, unit):
             yield disk
+
+
+def _places(settings: Settings) -> Iterator[tuple[int, int, int]]:
+    """Bus (by its place in :data:`BUSES`), controller and unit of what the file has a disk's settings for."""
+    for key in settings:
+        if (found := DISK.fullmatch(key)) is not None:
+            yield ORDER[found[1]], int(found[2]), int(found[3])
 
 
 def _disk(settings: Settings, find: FileFinder, bus: DiskBus, controller: int, unit: int) -> Disk | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from polyvisor.errors import InvalidArgument
 
@@ -28,6 +29,9 @@ class Settings(Mapping[str, str]):
 
     def __getitem__(self, key: str) -> str:
         return self._values[key.lower()]
+
+    def get(self, key: str, default: Any = None) -> Any:  # of a Mapping it raises KeyError first, and is asked a lot
+        return self._values.get(key.lower(), default)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
