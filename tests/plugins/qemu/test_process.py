@@ -1,9 +1,8 @@
-"""Processes: known for certain, apart from us, waited for and ended."""
+"""QEMU's processes: apart from us, found again, none left a zombie."""
 
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -12,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from polyvisor.errors import HostError
-from polyvisor_qemu.process import Process, find, minimal_environment, spawn
+from polyvisor.host.process import Process
+from polyvisor_qemu.process import find, minimal_environment, spawn
 
 
 @pytest.fixture
@@ -41,42 +41,6 @@ def eventually(true, seconds: float = 5) -> bool:
     while not true() and time.monotonic() < deadline:
         time.sleep(0.002)
     return bool(true())
-
-
-def test_a_process_is_known_by_pid_and_start(run):
-    process = run("/bin/sleep", "60")
-    assert process.alive
-    assert not Process(process.pid, process.started + 1).alive, "another process with that pid is not this one"
-
-
-def test_a_stopped_process_is_gone(run):
-    process = run("/bin/sleep", "60")
-    assert process.stop(grace=5, patience=5)
-    assert not process.alive and process.cpu_time_ns is None
-
-
-def test_one_that_ignores_the_polite_signal_is_killed(run, tmp_path):
-    ready = tmp_path / "ready"
-    process = run("/bin/sh", "-c", f"trap '' TERM; : > {ready}; while :; do sleep 60; done")
-    assert eventually(ready.exists)
-    assert not process.stop(grace=0.05, patience=0), "without patience nothing is killed"
-    assert process.alive
-    assert process.stop(grace=0.05, patience=5)
-
-
-def test_a_zombie_is_dead():
-    child = subprocess.Popen(["/bin/true"])
-    process = Process.running(child.pid)
-    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-    assert Path(f"/proc/{child.pid}").exists()
-    assert Process.running(child.pid) is None
-    assert process is None or (not process.alive and process.wait(5))
-    child.wait()
-
-
-def test_waiting_has_an_end(run):
-    process = run("/bin/sleep", "60")
-    assert not process.wait(0.01)
 
 
 def test_it_is_a_session_of_its_own_and_sees_little_of_us(run, tmp_path, monkeypatch):

@@ -11,9 +11,10 @@ from uuid import UUID
 import pytest
 
 import polyvisor
+from polyvisor.host.process import Process
 from polyvisor.operations.records import DomainState
 from polyvisor.state import LivenessLock, ObjectStore, Paths
-from polyvisor_qemu.process import Process, spawn
+from polyvisor_qemu.process import spawn
 from polyvisor_qemu.session import GuestFiles
 
 GUEST = UUID(int=7)

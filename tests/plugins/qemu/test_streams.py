@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from polyvisor.errors import HypervisorError
+from polyvisor.host.process import Process
 from polyvisor_qemu import streams
-from polyvisor_qemu.process import Process, spawn
+from polyvisor_qemu.process import spawn
 from polyvisor_qemu.streams import ConsoleStream
 
 

@@ -7,11 +7,11 @@ import time
 from typing import Any
 
 from polyvisor.errors import Busy, InvalidState, OperationCancelled
+from polyvisor.host.process import Process
 from polyvisor.operations.domainjobs import DomainJob, JobOperation, JobType
 from polyvisor.operations.jobs import Progress
 from polyvisor.spi import DomainRef, DomainState, Event, EventKind, JobControl
 from polyvisor_lxc import bus, guests, stopping
-from polyvisor_lxc.process import Process
 from polyvisor_lxc.session import LxcSession
 
 _PAUSE = 0.001

@@ -5,7 +5,7 @@ it lives is told by its monitor's entry in /proc, whether it stands still by its
 holds the container's lock changes anything.
 
 Keys of a status record: ``name``, ``id``, ``phase`` (``starting`` or ``running``), ``pid`` and ``started`` (of the
-monitor; ticks, see :class:`~polyvisor_lxc.process.Process`), ``since`` (seconds since the epoch), ``groups`` (the
+monitor; ticks, see :class:`~polyvisor.host.process.Process`), ``since`` (seconds since the epoch), ``groups`` (the
 directory of each control group), ``around`` (those of the monitor),
 ``ending`` (reason of the end that a manager is bringing about), ``owner`` (pid and ticks of the process whose
 connection the container is tied to), ``why`` (the reason of its running), ``job`` (what is copied of it and by whom),
@@ -23,11 +23,12 @@ from typing import Any
 from uuid import UUID
 
 from polyvisor.errors import HypervisorError, InvalidState, NoSuchDomain
+from polyvisor.host.process import Process, children
 from polyvisor.spi import DomainRef, DomainState, Lifecycle, StateInfo
 from polyvisor.state import reported
 from polyvisor_lxc import bus, ended, journal
 from polyvisor_lxc.cgroups import Group
-from polyvisor_lxc.process import Process, children, find
+from polyvisor_lxc.process import find
 from polyvisor_lxc.session import GuestFiles, LxcSession
 
 STARTING, RUNNING = "starting", "running"

@@ -27,7 +27,7 @@ from polyvisor.state import locked, reported, write_atomic
 from polyvisor.state.disk import make_private_directory
 from polyvisor_lxc import bus, domainjobs, ended, guests, initsystem, journal, stopping, tools
 from polyvisor_lxc.cgroups import Group
-from polyvisor_lxc.process import Process
+from polyvisor.host.process import Process
 from polyvisor_lxc.session import GuestFiles, LxcSession
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ def _monitor(files: GuestFiles) -> Process | None:
 
 
 def _init(process: Process) -> int | None:
-    from polyvisor_lxc.process import children
+    from polyvisor.host.process import children
 
     return next(iter(children(process.pid)), None)
 

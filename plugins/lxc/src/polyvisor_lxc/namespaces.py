@@ -12,9 +12,9 @@ import subprocess
 from collections.abc import Mapping, Sequence
 
 from polyvisor.errors import HostError, InvalidArgument, InvalidState
+from polyvisor.host.process import Process
 from polyvisor.spi import DomainRef, DomainState
 from polyvisor_lxc import guests, tools
-from polyvisor_lxc.process import Process
 from polyvisor_lxc.session import LxcSession
 
 KINDS = ("user", "mnt", "pid", "uts", "ipc", "net", "cgroup")

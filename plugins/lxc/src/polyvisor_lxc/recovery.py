@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from polyvisor.errors import Busy, PolyvisorError
+from polyvisor.host.process import Process
 from polyvisor_lxc import guests
-from polyvisor_lxc.process import Process
 from polyvisor_lxc.session import LxcSession
 
 log = logging.getLogger(__name__)

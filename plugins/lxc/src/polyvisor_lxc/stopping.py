@@ -8,9 +8,10 @@ import signal
 import time
 
 from polyvisor.errors import Busy, HostError, OperationTimeout, UnsupportedConfiguration
+from polyvisor.host.process import Process
+from polyvisor.spi import DomainRef
 from polyvisor_lxc import guests
 from polyvisor_lxc.cgroups import Group
-from polyvisor_lxc.process import Process
 from polyvisor_lxc.session import LxcSession
 
 GRACE = 10.0
@@ -18,6 +19,9 @@ GRACE = 10.0
 
 PATIENCE = 20.0
 """Seconds that the kernel has to clear away what was killed."""
+
+STANDSTILL = 5.0
+"""Seconds that the kernel has to freeze or thaw a container."""
 
 _PAUSE = 0.0005
 
@@ -77,6 +81,20 @@ def thaw(group: Group) -> None:
             group.freeze(False)
     except (HostError, UnsupportedConfiguration):
         pass  # it ended in this moment, and its groups with it
+
+
+def await_standstill(domain: DomainRef, group: Group, still: bool) -> None:
+    """Wait until all of a container stands still, or goes on. Raises OperationTimeout, having let it go on."""
+    deadline = time.monotonic() + STANDSTILL
+    while not group.settled(still):
+        if time.monotonic() > deadline:
+            thaw(group)
+            raise OperationTimeout(
+                f"{domain} does not stand still: a process of it is stuck in the kernel",
+                target=str(domain),
+                driver="lxc",
+            )
+        time.sleep(0.001)
 
 
 def clear(group: Group) -> None:

@@ -23,11 +23,11 @@ from types import TracebackType
 from typing import ClassVar, Self
 
 from polyvisor.errors import Busy, HypervisorError, InvalidState, NoSuchDevice
+from polyvisor.host.process import Process
 from polyvisor.spi import DomainRef
 from polyvisor.state import locked
 from polyvisor.state.inotify import IN_MODIFY, Inotify
 from polyvisor_lxc import guests, tools
-from polyvisor_lxc.process import Process
 from polyvisor_lxc.session import GuestFiles, LxcSession
 
 LONGEST_LOG = 8 * 1024 * 1024

@@ -5,7 +5,7 @@ lives is a lock that its process holds, what it does is in its journal. Only the
 changes anything.
 
 Keys of a status record: ``name``, ``id``, ``phase`` (``starting`` or ``running``), ``pid``, ``started`` (ticks, see
-:class:`~polyvisor_qemu.process.Process`), ``since`` (seconds since the epoch), ``ending`` (reason of the end that a
+:class:`~polyvisor.host.process.Process`), ``since`` (seconds since the epoch), ``ending`` (reason of the end that a
 manager is bringing about), ``owner`` (pid and ticks of the process whose connection the guest is tied to), and what
 tables show: ``memory_kib``, ``max_memory_kib``, ``vcpus``, ``title``, ``os_type``, ``taints``, ``consoles``.
 """
@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from polyvisor.errors import HypervisorError, InvalidState, NoSuchDomain
+from polyvisor.host.process import Process
 from polyvisor.spi import DomainRef, DomainState, Lifecycle, StateInfo
 from polyvisor.state import alive, reported
 from polyvisor_qemu import bus, ended, journal
-from polyvisor_qemu.process import Process, find
+from polyvisor_qemu.process import find
 from polyvisor_qemu.session import GuestFiles, QemuSession
 
 if TYPE_CHECKING:

@@ -23,11 +23,12 @@ from polyvisor.errors import (
     PolyvisorError,
     UnsupportedOption,
 )
+from polyvisor.host.process import Process
 from polyvisor.spi import DomainRef, DomainState, Lifecycle
 from polyvisor.state import LivenessLock, locked, reported, write_atomic
 from polyvisor.state.disk import make_private_directory
 from polyvisor_qemu import bus, ended, firmware, guests, journal
-from polyvisor_qemu.process import Process, spawn
+from polyvisor_qemu.process import spawn
 from polyvisor_qemu.qmp import CommandFailed, Monitor, MonitorClosed, listen
 from polyvisor_qemu.session import GuestFiles, QemuSession
 

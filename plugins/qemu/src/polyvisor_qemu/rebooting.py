@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from polyvisor.errors import HostError, PolyvisorError
+from polyvisor.host.process import Process
 from polyvisor.spi import URI, ConnectContext, DomainRef, DomainState
 from polyvisor.state import Paths
 from polyvisor_qemu import guests, journal
 from polyvisor_qemu.lifecycle import power_button_only, refuse_paused
-from polyvisor_qemu.process import Process, spawn
+from polyvisor_qemu.process import spawn
 from polyvisor_qemu.qmp import Monitor
 from polyvisor_qemu.session import QemuSession
 

@@ -9,9 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from polyvisor.errors import Busy, PolyvisorError
+from polyvisor.host.process import Process
 from polyvisor.state import alive
 from polyvisor_qemu import guests
-from polyvisor_qemu.process import Process
 from polyvisor_qemu.session import QemuSession
 
 log = logging.getLogger(__name__)

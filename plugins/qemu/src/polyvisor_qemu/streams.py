@@ -17,11 +17,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from polyvisor.errors import Busy, HypervisorError, InvalidState, NoSuchDevice
+from polyvisor.host.process import Process
 from polyvisor.spi import DomainRef
 from polyvisor.state import locked, reachable
 from polyvisor.state.inotify import IN_MODIFY, Inotify
 from polyvisor_qemu import guests
-from polyvisor_qemu.process import Process
 from polyvisor_qemu.session import QemuSession
 
 LONGEST_LOG = 8 * 1024 * 1024
