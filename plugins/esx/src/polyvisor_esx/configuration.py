@@ -65,7 +65,7 @@ def networks_of(session: EsxSession, *rows: dict[str, Any]) -> dict[str, str]:
     wanted = set()
     for row in rows:
         for each in row["config.hardware"].device or ():
-            if vim_reading.group_of(type(each)) != "ethernet":
+            if vim_reading.group_of(each) != "ethernet":
                 continue
             if (network := getattr(each.backing, "network", None)) is not None:
                 wanted.add(network)

@@ -33,12 +33,12 @@ def disks_of(hardware: list[Any]) -> dict[str, Any]:
 
 
 def _is_disk(device: Any) -> bool:
-    return vim_reading.group_of(type(device)) in ("disk", "cdrom", "floppy")
+    return vim_reading.group_of(device) in ("disk", "cdrom", "floppy")
 
 
 def cards_of(hardware: list[Any]) -> dict[str, Any]:
     """Network cards by their addresses in lower case."""
-    cards = [each for each in hardware if vim_reading.group_of(type(each)) == "ethernet"]
+    cards = [each for each in hardware if vim_reading.group_of(each) == "ethernet"]
     return {str(each.macAddress or "").lower(): each for each in cards}
 
 

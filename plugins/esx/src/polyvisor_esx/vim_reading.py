@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
 from typing import Any
 
 from pyVmomi import vim
@@ -20,37 +19,54 @@ Device = vim.vm.device
 Drive, Floppy, Card = Device.VirtualCdrom, Device.VirtualFloppy, Device.VirtualEthernetCard
 Pairs = Iterator[tuple[str, str]]
 
-SCSI = {
-    Device.ParaVirtualSCSIController: "pvscsi",
-    Device.VirtualLsiLogicSASController: "lsisas1068",
-    Device.VirtualLsiLogicController: "lsilogic",
-    Device.VirtualBusLogicController: "buslogic",
-}
-CARDS = {
-    Device.VirtualVmxnet3: "vmxnet3",
-    Device.VirtualVmxnet2: "vmxnet2",
-    Device.VirtualVmxnet: "vmxnet",
-    Device.VirtualE1000e: "e1000e",
-    Device.VirtualE1000: "e1000",
-    Device.VirtualPCNet32: "vlance",
-}
-GROUPS = {
-    Device.VirtualController: "controller",
-    Device.VirtualDisk: "disk",
-    Device.VirtualCdrom: "cdrom",
-    Device.VirtualFloppy: "floppy",
-    Device.VirtualEthernetCard: "ethernet",
-    Device.VirtualSerialPort: "serial",
-    Device.VirtualParallelPort: "parallel",
-    Device.VirtualVideoCard: "video",
-}
+
+class Words(dict[Any, str | None]):
+    """Words for classes of pyvmomi's and for those below them; of several that fit the first counts."""
+
+    def __missing__(self, kind: Any) -> str | None:
+        found = self[kind] = next((word for base, word in tuple(self.items()) if issubclass(kind, base)), None)
+        return found
+
+
+SCSI = Words(
+    {
+        Device.ParaVirtualSCSIController: "pvscsi",
+        Device.VirtualLsiLogicSASController: "lsisas1068",
+        Device.VirtualLsiLogicController: "lsilogic",
+        Device.VirtualBusLogicController: "buslogic",
+    }
+)
+CARDS = Words(
+    {
+        Device.VirtualVmxnet3: "vmxnet3",
+        Device.VirtualVmxnet2: "vmxnet2",
+        Device.VirtualVmxnet: "vmxnet",
+        Device.VirtualE1000e: "e1000e",
+        Device.VirtualE1000: "e1000",
+        Device.VirtualPCNet32: "vlance",
+    }
+)
+GROUPS = Words(
+    {
+        Device.VirtualController: "controller",
+        Device.VirtualDisk: "disk",
+        Device.VirtualCdrom: "cdrom",
+        Device.VirtualFloppy: "floppy",
+        Device.VirtualEthernetCard: "ethernet",
+        Device.VirtualSerialPort: "serial",
+        Device.VirtualParallelPort: "parallel",
+        Device.VirtualVideoCard: "video",
+    }
+)
 """What a document has words for."""
 
-BUSES = {
-    Device.VirtualSCSIController: "scsi",
-    Device.VirtualSATAController: "sata",
-    Device.VirtualIDEController: "ide",
-}
+BUSES = Words(
+    {
+        Device.VirtualSCSIController: "scsi",
+        Device.VirtualSATAController: "sata",
+        Device.VirtualIDEController: "ide",
+    }
+)
 ADDRESSES = {"manual": "static", "static": "static", "assigned": "vpx", "generated": "generated"}
 MODES = {"nonpersistent": "nonpersistent", "independent_nonpersistent": "independent-nonpersistent"}
 """diskMode -> ``mode``; what is not here keeps what guests write."""
@@ -133,36 +149,20 @@ def _flag(value: object) -> str:
 # -- devices ------------------------------------------------------------------------------------------------
 
 
-@cache
-def group_of(kind: type) -> str | None:
-    """The group of :data:`GROUPS` that devices of a class belong to."""
-    return _word(kind, GROUPS)
-
-
-@cache
-def _model(kind: type) -> str | None:
-    """What a VMX file calls a class of controllers or cards."""
-    return _word(kind, SCSI) or _word(kind, CARDS)
-
-
-@cache
-def _bus(kind: type) -> str | None:
-    return _word(kind, BUSES)
-
-
-def _word(kind: type, words: dict[Any, str]) -> str | None:
-    return next((word for base, word in words.items() if issubclass(kind, base)), None)
+def group_of(device: Any) -> str | None:
+    """The group of :data:`GROUPS` that a device belongs to."""
+    return GROUPS[type(device)]
 
 
 def bus_of(controller: Any) -> str | None:
     """``scsi``, ``sata`` or ``ide``; None for controllers that documents have no words for (NVMe)."""
-    return _bus(type(controller))
+    return BUSES[type(controller)]
 
 
 def placed(devices: Iterable[Any]) -> Iterator[tuple[str, Any]]:
     """Devices with the beginning of their settings (``scsi0:0.``, ``ethernet1.``); those a document has no words for
     are left out."""
-    there = [(group_of(type(each)), each) for each in devices]
+    there = [(group_of(each), each) for each in devices]
     controllers = {each.key: each for group, each in there if group == "controller"}
     counts = dict.fromkeys(_COUNTED, 0)
     for group, each in there:
@@ -181,13 +181,13 @@ _COUNTED = ("floppy", "ethernet", "serial", "parallel")
 def _devices(config: dict[str, Any], networks: dict[str, str]) -> Pairs:
     devices = list(config["hardware"].device or ())
     for each in devices:
-        group = group_of(type(each))
+        group = group_of(each)
         if group == "controller":
             yield from _controller(each)
         elif group == "video" and each.videoRamSizeInKB:
             yield "svga.vramSize", str(each.videoRamSizeInKB << 10)
     for prefix, each in placed(devices):
-        match group_of(type(each)):
+        match group_of(each):
             case "disk":
                 yield from _disk(each, prefix)
             case "cdrom":
@@ -204,7 +204,7 @@ def _controller(controller: Any) -> Pairs:
     bus = bus_of(controller)
     if bus in ("scsi", "sata"):
         yield f"{bus}{controller.busNumber}.present", "TRUE"
-    if bus == "scsi" and (model := _model(type(controller))):
+    if bus == "scsi" and (model := SCSI[type(controller)]):
         yield f"scsi{controller.busNumber}.virtualDev", model
 
 
@@ -267,7 +267,7 @@ def _floppy(drive: Any, prefix: str) -> Pairs:
 
 def _card(card: Any, prefix: str, networks: dict[str, str]) -> Pairs:
     yield prefix + "present", "TRUE"
-    if model := _model(type(card)):
+    if model := CARDS[type(card)]:
         yield prefix + "virtualDev", "vmxnet" if model == "vmxnet2" else model
         if model == "vmxnet2":
             yield prefix + "features", "15"

@@ -45,7 +45,7 @@ class Settings(Mapping[str, str]):
 
     def flag(self, key: str, default: bool = False) -> bool:
         """Whether ``key`` is ``TRUE``. Raises InvalidArgument for what is neither TRUE nor FALSE."""
-        value = self.get(key)
+        value: str | None = self.get(key)
         if value is None:
             return default
         if value.lower() not in ("true", "false"):
