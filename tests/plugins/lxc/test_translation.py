@@ -8,7 +8,8 @@ import pytest
 
 from polyvisor import model
 from polyvisor.errors import UnsupportedConfiguration
-from polyvisor_lxc import translation
+from polyvisor.model.domain.devices.filesystem import DirectoryExport, Filesystem, FilesystemTarget
+from polyvisor_lxc import images, links, translation
 from polyvisor_lxc.cgroups import Hierarchies
 from polyvisor_lxc.live import instance
 from polyvisor_lxc.model import CLASSES
@@ -18,6 +19,11 @@ V1 = Hierarchies({name: f"/{name}" for name in CONTROLLERS}, None, frozenset())
 V2 = Hierarchies({}, "/u", frozenset("cpuset cpu io memory pids".split()))
 HYBRID = Hierarchies(dict(V1.v1), "/u", frozenset({"hugetlb"}))
 ROOT = "<filesystem type='mount'><source dir='/srv/box'/><target dir='/'/></filesystem>"
+
+
+def filesystem_at(target: str) -> Filesystem:
+    """A file system with that target and nothing else."""
+    return Filesystem(source=DirectoryExport(dir="/"), target=FilesystemTarget(dir=target))
 
 
 def plan(*, os: str = "", more: str = "", devices: str = "", root: str = ROOT, **place: Any) -> translation.Plan:
@@ -70,22 +76,28 @@ def test_a_container_knows_its_name_and_uuid() -> None:
         (
             "<filesystem type='file'><driver type='loop' format='raw'/><source file='/i'/><target dir='/'/>"
             "</filesystem>",
-            ["lxc.rootfs.path = loop:/i", "lxc.rootfs.options = idmap=container"],
-        ),
-        (
-            "<filesystem type='file'><driver type='nbd' format='qcow2'/><source file='/i'/><target dir='/'/>"
-            "</filesystem>",
-            ["lxc.rootfs.path = nbd:/i", "lxc.rootfs.options = idmap=container"],
+            ["lxc.rootfs.path = dir:IMAGE", "lxc.rootfs.options = idmap=container"],
         ),
         (
             "<filesystem type='block'><source dev='/dev/sdz'/><target dir='/'/></filesystem>",
-            ["lxc.rootfs.path = /dev/sdz", "lxc.rootfs.options = idmap=container"],
+            ["lxc.rootfs.path = dir:IMAGE", "lxc.rootfs.options = idmap=container"],
         ),
         ("", []),
     ],
 )
 def test_what_the_root_is(root: str, expected: list[str]) -> None:
-    assert lines(plan(root=root), "lxc.rootfs") == expected
+    place = images.place(filesystem_at("/"))
+    assert [line.replace(place, "IMAGE") for line in lines(plan(root=root), "lxc.rootfs")] == expected
+
+
+def test_other_images_than_raw_ones_are_roots_without_ids_of_their_own() -> None:
+    root = (
+        "<filesystem type='file'><driver type='nbd' format='qcow2'/><source file='/i'/><target dir='/'/></filesystem>"
+    )
+    relaxed = "<container:confinement xmlns:container='urn:polyvisor:lxc:1' userns='no'/>"
+    assert lines(plan(root=root, more=relaxed), "lxc.rootfs") == ["lxc.rootfs.path = nbd:/i"]
+    with pytest.raises(UnsupportedConfiguration, match="userns='no'"):
+        plan(root=root)
 
 
 @pytest.mark.parametrize(
@@ -98,13 +110,45 @@ def test_what_the_root_is(root: str, expected: list[str]) -> None:
             "/nowhere mnt none bind,create=dir,ro,idmap=container 0 0",
         ),
         ("type='ram'><source usage='4' units='MiB'/>", "tmpfs mnt tmpfs size=4194304,create=dir 0 0"),
-        ("type='file'><source file='/i.img'/>", "/i.img mnt auto loop,create=dir 0 0"),
-        ("type='block'><source dev='/dev/sdz'/><readonly/>", "/dev/sdz mnt auto create=dir,ro 0 0"),
+        ("type='file'><source file='/i.img'/>", "IMAGE mnt none bind,create=dir,idmap=container 0 0"),
+        ("type='block'><source dev='/dev/sdz'/><readonly/>", "IMAGE mnt none bind,create=dir,ro,idmap=container 0 0"),
     ],
 )
 def test_how_filesystems_are_mounted(device: str, expected: str) -> None:
     found = plan(devices=f"<filesystem {device}<target dir='/mnt'/></filesystem>")
+    expected = expected.replace("IMAGE", images.place(filesystem_at("/mnt")))
     assert f"lxc.mount.entry = {expected}" in lines(found, "lxc.mount.entry")
+
+
+def test_mapped_file_systems_are_shown_with_the_ids_of_the_document() -> None:
+    idmap = "<idmap><uid start='0' target='5000' count='9'/><gid start='0' target='6000' count='9'/></idmap>"
+    mapped = "<filesystem accessmode='mapped'><source dir='/nowhere'/><target dir='/mnt'/></filesystem>"
+    shown = "lxc.mount.entry = /nowhere mnt none bind,create=dir,idmap=container 0 0"
+    assert shown in lines(plan(more=idmap, devices=mapped), "lxc.mount.entry")
+    relaxed = "<container:confinement xmlns:container='urn:polyvisor:lxc:1' userns='no'/>"
+    with pytest.raises(UnsupportedConfiguration, match="user namespace"):
+        plan(more=relaxed, devices=mapped)
+
+
+@pytest.mark.parametrize(
+    ("filesystem", "why"),
+    [
+        ("<filesystem type='template'><source name='t'/>", "OpenVZ"),
+        ("<filesystem type='volume'><source pool='p' volume='v'/>", "storage pools"),
+        ("<filesystem type='file'><driver type='loop' format='qcow2'/><source file='/i'/>", "qemu-img convert -O raw"),
+        ("<filesystem type='file'><driver type='nbd' format='qcow2'/><source file='/i'/>", "root only"),
+        ("<filesystem type='file'><driver type='ploop'/><source file='/i'/>", "ploop"),
+        ("<filesystem type='mount' accessmode='squash'><source dir='/d'/>", "squash"),
+        ("<filesystem type='mount' fmode='644'><source dir='/d'/>", "umask"),
+        ("<filesystem type='mount' dmode='755'><source dir='/d'/>", "umask"),
+        ("<filesystem type='mount' multidevs='remap'><source dir='/d'/>", "9p"),
+        ("<filesystem type='mount'><driver type='virtiofs'/><source dir='/d'/>", "virtiofs"),
+        ("<filesystem type='mount'><source dir='/d'/><space_hard_limit>9</space_hard_limit>", "OpenVZ"),
+    ],
+)
+def test_file_systems_that_containers_do_not_have_are_refused_with_the_reason(filesystem: str, why: str) -> None:
+    with pytest.raises(UnsupportedConfiguration, match=why):
+        plan(devices=f"{filesystem}<target dir='/mnt'/></filesystem>")
 
 
 def test_ids_are_not_shifted_where_the_document_maps_them() -> None:
@@ -174,6 +218,7 @@ def test_an_interface_with_the_hardware_address_of_the_device_it_is_on(model: st
         "lxc.net.0.link = lo",
         f"lxc.net.0.ipvlan.mode = {mode}",
         f"lxc.net.0.ipvlan.isolation = {isolation}",
+        "lxc.net.0.name = eth0",
         "lxc.net.0.flags = up",
     }
 
@@ -188,6 +233,39 @@ def test_a_device_of_the_host_is_given_away_after_the_interfaces() -> None:
     device = "<hostdev mode='capabilities' type='net'><source><interface>eth5</interface></source></hostdev>"
     found = lines(plan(devices=BRIDGED + device), "lxc.net.1")
     assert found == ["lxc.net.1.type = phys", "lxc.net.1.link = eth5", "lxc.net.1.flags = up"]
+
+
+def test_routes_and_isolation_come_before_init_by_files_that_hold_nothing_but_commands() -> None:
+    card = """<interface type='bridge'><source bridge='br0'/><ip address='10.0.0.2' family='ipv4' prefix='24'/>
+      <route family='ipv4' address='0.0.0.0' gateway='10.0.0.1'/>
+      <route family='ipv4' address='10.9.0.0' prefix='16' gateway='10.0.0.3' metric='7'/>
+      <route family='ipv4' address='10.8.0.0' netmask='255.255.0.0' gateway='10.0.0.3'/>
+      <target dev='tap9'/><port isolated='yes'/></interface>"""
+    found = plan(devices=card, directory="/run/box")
+    assert "lxc.net.0.ipv4.gateway = 10.0.0.1" in found.text
+    assert dict(found.files) == {
+        "/run/box/ports": "link set dev tap9 isolated on\n",
+        "/run/box/routes": "route add 10.9.0.0/16 via 10.0.0.3 dev eth0 metric 7\n"
+        "route add 10.8.0.0/16 via 10.0.0.3 dev eth0\n",
+    }
+    first, second = lines(found, "lxc.hook.start-host")
+    assert first.endswith("bridge -batch /run/box/ports")
+    assert "--net=/proc/$LXC_PID/ns/net" in second and second.endswith("ip -batch /run/box/routes")
+
+
+@pytest.mark.parametrize("name", ["a b", "sixteen-letters-x", "a/b", "x\ny", ".", ""])
+def test_what_is_no_name_of_a_device_is_refused(name: str) -> None:
+    with pytest.raises(UnsupportedConfiguration, match="name of a network device"):
+        links.require_name(name)
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [("10.1.2.3", "/8"), ("172.16.0.1", "/16"), ("192.0.2.1", "/24"), ("fd00::1", "/64")],
+)
+def test_an_address_without_prefix_has_that_of_its_class(address: str, expected: str) -> None:
+    found = lines(plan(devices=f"<interface type='ethernet'><ip address='{address}'/></interface>"), "lxc.net.0.ip")
+    assert found[0].endswith(f"{address}{expected}")
 
 
 @pytest.mark.parametrize(
@@ -316,11 +394,9 @@ def test_cpus_are_those_of_the_document() -> None:
     ("device", "named"),
     [
         ("<interface type='user'/>", "user"),
-        ("<interface type='network'><source network='lan'/></interface>", "lan"),
-        (
-            "<interface type='ethernet'><route address='10.9.0.0' prefix='16' gateway='10.0.0.1'/></interface>",
-            "10.9.0.0",
-        ),
+        ("<interface type='bridge'><source bridge='b'/><filterref filter='f'/></interface>", "filterref"),
+        ("<interface type='bridge'><source bridge='b'/><virtualport type='openvswitch'/></interface>", "virtualport"),
+        ("<interface type='direct'><source dev='lo'/><vlan><tag id='3'/></vlan></interface>", "needs .* on a bridge"),
         ("<filesystem type='template'><source name='t'/><target dir='/mnt'/></filesystem>", "template"),
         (
             "<hostdev mode='subsystem' type='usb'><source><vendor id='0x1234'/><product id='0x1'/></source></hostdev>",

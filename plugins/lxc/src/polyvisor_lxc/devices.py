@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from polyvisor.errors import UnsupportedConfiguration
 from polyvisor.spi import Affect, DomainRef, Event, EventKind
-from polyvisor_lxc import bus, changes, checking, finding, guests, live, preparation, translation
+from polyvisor_lxc import bus, changes, checking, filesystems, finding, guests, live, networks, preparation, translation
 from polyvisor_lxc.session import LxcSession
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ def attach(session: LxcSession, domain: DomainRef, device: Any, affect: Affect) 
         for config in change.documents:
             finding.require_room(config, device)
             fresh = device.copy()
+            if config is change.live and device.tag == "interface":
+                fresh = networks.attached_device(session, device)
             _devices(config).add(fresh)
             _settle(session, config)
             if config is change.live:
@@ -66,6 +68,8 @@ def update(session: LxcSession, domain: DomainRef, device: Any, affect: Affect) 
         for config in change.documents:
             old = finding.find(config, device)
             new = _merged(old, device)
+            if config is change.live and device.tag == "interface":
+                new = _on_its_network(session, old, new)
             if config is change.live:
                 _require_changeable(old, new)
                 _, init = guests.require_init(session, domain)
@@ -106,6 +110,16 @@ def _merged(old: Any, new: Any) -> Any:
         if getattr(merged, name, None) is None and getattr(old, name, None) is not None:
             setattr(merged, name, getattr(old, name))
     return merged
+
+
+def _on_its_network(session: LxcSession, old: Any, new: Any) -> Any:
+    """An interface as it is while the container runs; it keeps its place on the network that it is on."""
+    asked = getattr(new.source, "network", None)
+    if new.type != "network" or asked is None or getattr(old.source, "network", None) != asked:
+        return new
+    made = networks.attached_device(session, new)
+    made.type, made.source = old.type, old.source.copy()
+    return made
 
 
 def _require_changeable(old: Any, new: Any) -> None:
@@ -155,11 +169,13 @@ def plug(init: int, change: changes.Change, device: Any) -> None:
             inner = links.attach(init, device)
             from polyvisor.model.domain.devices.interface import GuestEnd
 
-            device.guest = GuestEnd(dev=inner)
+            asked = device.guest.dev if device.guest is not None else None
+            device.guest = GuestEnd(dev=asked, actual=inner)
             if device.bandwidth is not None:
                 bandwidth.apply(bandwidth.host_end(device), device.bandwidth, init)
         case "filesystem":
-            mounting.attach(init, device, shifted=preparation.shifted(running))
+            shifted = preparation.shifted(running) or filesystems.asks_shift(device, mapped=running.idmap is not None)
+            mounting.attach(init, device, shifted=shifted)
         case "hostdev" if device.type == "net":
             links.give(init, device.source.interface, device)
         case "hostdev":

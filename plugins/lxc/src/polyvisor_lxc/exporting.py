@@ -11,11 +11,10 @@ import re
 import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from polyvisor.errors import InvalidArgument, UnsupportedConfiguration
-from polyvisor.units import scaled
-from polyvisor_lxc import exporting_networks
+from polyvisor_lxc import filesystems, sections
 from polyvisor_lxc.confinement import DROPPED
 from polyvisor_lxc.model import Namespaces
 from polyvisor_lxc.translation import DEVICES
@@ -75,7 +74,7 @@ def settings(config: Domain, host: Host | None = None) -> list[tuple[str, str]]:
         *_idmap(config),
         *_capabilities(config.features.capabilities if config.features else None),
         *_filesystems(config),
-        *exporting_networks.settings(config, host.bridge_of),
+        *_networks(config, host),
         *_namespaces(config),
         *_consoles(config),
         *_devices(config, host),
@@ -84,6 +83,16 @@ def settings(config: Domain, host: Host | None = None) -> list[tuple[str, str]]:
         *_block(config, host),
         *_labels(config),
     ]
+
+
+def _networks(config: Domain, host: Host) -> Settings:
+    held: Any = config.devices
+    for device in (*held.interfaces, *held.hostdevs) if held is not None else ():
+        for route in sections.further_routes(device) if device.routes else ():
+            raise UnsupportedConfiguration(
+                f"liblxc sets one default route and no other; the document has one to {route.address}", driver="lxc"
+            )
+    yield from sections.settings(config, host.bridge_of)
 
 
 def _system(config: Domain, host: Host) -> Settings:
@@ -179,9 +188,9 @@ def _mount(mount: Filesystem) -> str:
     target = mount.target.dir.lstrip("/")
     access = "ro" if mount.readonly else "rw"
     if mount.type == "ram":
-        size = _ram(mount)
+        size = filesystems.ram_bytes(mount)
         options = [access, *([f"size={size}"] if size else []), "nosuid", "nodev", "create=dir"]
-        return _entry("tmpfs", target, "tmpfs", options)
+        return filesystems.entry("tmpfs", target, "tmpfs", options)
     match mount.type:
         case "mount" | "bind":
             kind, options = "none", ["rbind", access, "create=dir"]
@@ -191,22 +200,7 @@ def _mount(mount: Filesystem) -> str:
             kind, options = "auto", [access, "create=dir"]
     if mount.accessmode == "mapped":
         options.append("idmap=container")
-    return _entry(_source(mount), target, kind, options)
-
-
-def _entry(source: str, target: str, kind: str, options: list[str]) -> str:
-    return " ".join([_escaped(source), _escaped(target), kind, ",".join(options), "0", "0"])
-
-
-def _ram(mount: Filesystem) -> int:
-    """Bytes; 0 for no limit."""
-    usage, unit = getattr(mount.source, "usage", 0), getattr(mount.source, "units", None)
-    return int(scaled(usage, unit or "KiB"))
-
-
-def _escaped(path: str) -> str:
-    """``path`` as fstab(5) writes it: blanks and backslashes in octal."""
-    return re.sub(r"[\s\\]", lambda found: f"\\{ord(found[0]):03o}", path)
+    return filesystems.entry(_source(mount), target, kind, options)
 
 
 # -- consoles, devices, namespaces -----------------------------------------------------------------------------
@@ -229,7 +223,7 @@ def _devices(config: Domain, host: Host) -> Settings:
     for device in config.devices.hostdevs if config.devices else []:
         if path := _device_path(device):
             yield f"{prefix}.devices.allow", f"{host.device_number(path)} rwm"
-            yield "lxc.mount.entry", _entry(path, path.lstrip("/"), "none", ["bind", "create=file"])
+            yield "lxc.mount.entry", filesystems.entry(path, path.lstrip("/"), "none", ["bind", "create=file"])
 
 
 def _device_path(device: Hostdev) -> str | None:

@@ -23,6 +23,7 @@ _MOVE_MOUNT_F_EMPTY_PATH = 4
 _MOUNT_ATTR_RDONLY, _MOUNT_ATTR_IDMAP = 0x1, 0x100000
 _CLONE_FS, _CLONE_NEWNS = 0x200, 0x20000
 _MS_RDONLY, _MNT_DETACH = 1, 2
+_MS_REC, _MS_SLAVE = 0x4000, 0x80000
 
 _library = ctypes.CDLL(None, use_errno=True)
 
@@ -67,6 +68,20 @@ def mount_memory(target: str, size: int, *, readonly: bool) -> None:
 def unmount(target: str) -> None:
     """Take what is mounted at ``target`` away from the calling thread's mount namespace. Raises HostError."""
     _checked(_library.umount2(os.fsencode(target), _MNT_DETACH), f"unmount {target} of the container")
+
+
+def among_own_mounts(work: Callable[[], Result]) -> Result:
+    """Call ``work`` in a thread that has a copy of this process's mounts to itself, and whatever it starts.
+
+    What is mounted there is gone with the last process that has them; what comes and goes outside is seen there. What
+    ``work`` raises comes through."""
+
+    def entered() -> Result:
+        _checked(_library.unshare(_CLONE_FS | _CLONE_NEWNS), "have mounts of one's own")
+        _checked(_library.mount(None, b"/", None, ctypes.c_ulong(_MS_REC | _MS_SLAVE), None), "keep mounts to oneself")
+        return work()
+
+    return _apart(entered)
 
 
 def inside_mounts(namespace: int, owner: tuple[int, int], work: Callable[[], Result]) -> Result:

@@ -1,41 +1,115 @@
-"""Network devices of running containers: made on the host, moved inside, set up there, and taken out again.
+"""Network devices of containers, as far as liblxc does not set them up itself.
 
-By iproute2: ``ip`` is run in the network namespace of the container by nsenter(1), so nothing of the container's own is
-run.
+What it has no key for (routes but the default one, isolated ports) is done when everything of a container is there and
+before its init runs, by ip(8) and bridge(8) with a file of commands each. Devices of running containers are made on the
+host, moved inside, set up there, and taken out again. ``ip`` is run in the network namespace of the container by
+nsenter(1), so nothing of the container's own is run.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Any
+import shlex
+from typing import TYPE_CHECKING, Any
 
-from polyvisor.errors import HypervisorError
-from polyvisor_lxc import tools
+from polyvisor.errors import HypervisorError, UnsupportedConfiguration
+from polyvisor_lxc import sections, tools
+
+if TYPE_CHECKING:
+    from polyvisor.model.domain import Domain
 
 _TIME = 10.0
-_MACVLAN = {None: "vepa", "vepa": "vepa", "bridge": "bridge", "private": "private", "passthrough": "passthru"}
+_LONGEST_NAME = 15
+
+Words = tuple[str, ...]
+
+
+# -- between set-up and init ----------------------------------------------------------------------------------
+
+
+def at_start(running: Domain) -> tuple[list[Words], list[Words]]:
+    """What bridge(8) is told on the host, and ip(8) inside, before the init of a container runs."""
+    held: Any = running.devices
+    outside: list[Words] = []
+    inside: list[Words] = []
+    for interface in held.interfaces:
+        if isolated(interface):
+            outside.append(("link", "set", "dev", require_name(interface.target.dev), "isolated", "on"))
+        inside += _routes(sections.inner_name(interface), interface)
+    for hostdev in held.hostdevs:
+        if hostdev.type == "net":
+            inside += _routes(hostdev.source.interface, hostdev)
+    return outside, inside
+
+
+def hooks(running: Domain, directory: str) -> tuple[list[str], list[tuple[str, str]]]:
+    """The commands that liblxc runs then (``lxc.hook.start-host``), and the files they read, each with its path.
+
+    Nothing of the document is in a command: only in the files, a line for each, of names and addresses."""
+    outside, inside = at_start(running)
+    commands, files = [], []
+    if outside:
+        files.append((f"{directory}/ports", _batch(outside)))
+        commands.append(shlex.join([tools.find("bridge"), "-batch", files[-1][0]]))
+    if inside:
+        files.append((f"{directory}/routes", _batch(inside)))
+        enter = [word.replace("/proc/0/", "/proc/$LXC_PID/") for word in tools.entering(0, "net")]
+        commands.append(" ".join([*enter, shlex.join([tools.find("ip"), "-batch", files[-1][0]])]))
+    return commands, files
+
+
+def _batch(commands: list[Words]) -> str:
+    return "".join(" ".join(words) + "\n" for words in commands)
+
+
+def isolated(interface: Any) -> bool:
+    """Whether an interface is kept from the other isolated ones of its bridge."""
+    return interface.port is not None and bool(interface.port.isolated)
+
+
+def require_name(name: str | None) -> str:
+    """The name of a device. Raises UnsupportedConfiguration for what the kernel takes for none."""
+    fit = name and len(os.fsencode(name)) <= _LONGEST_NAME and name not in (".", "..")
+    if not name or not fit or any(each.isspace() or each in "/:" for each in name):
+        raise UnsupportedConfiguration(
+            f"{name!r} cannot be the name of a network device",
+            driver="lxc",
+            hint=f"names have at most {_LONGEST_NAME} characters and no spaces, '/' or ':'",
+        )
+    return name
+
+
+def _routes(name: str | None, device: Any) -> list[Words]:
+    return [("route", "add", *_route(require_name(name), route)) for route in sections.further_routes(device)]
+
+
+def _route(name: str, route: Any) -> list[str]:
+    length: Any = route.prefix
+    if length is None and route.netmask is not None:
+        from ipaddress import IPv4Network
+
+        length = IPv4Network(f"0.0.0.0/{route.netmask}").prefixlen
+    everywhere = route.address in ("0.0.0.0", "::") and not length
+    where = "default" if everywhere else route.address if length is None else f"{route.address}/{length}"
+    metric = ["metric", str(route.metric)] if route.metric else []
+    return [where, "via", route.gateway, "dev", name, *metric]
+
+
+# -- running containers ---------------------------------------------------------------------------------------
 
 
 def attach(init: int, interface: Any) -> str:
     """Give a running container a network interface; returns its name inside. Nothing is left when it fails."""
-    end = interface.target.dev if interface.target is not None else None
-    inner = _free_name(init, interface.guest.dev if interface.guest is not None else None)
-    passing = f"pv{os.getpid() % 100000}i{init % 1000000}"[:15]
-    made = end or passing
-    if interface.type in ("bridge", "network", "ethernet"):
-        _ip("link", "add", made, "type", "veth", "peer", "name", passing)
-    else:
-        mode = _MACVLAN[interface.source.mode]
-        _ip("link", "add", "link", interface.source.dev, "name", passing, "type", "macvlan", "mode", mode)
+    inner = _free_name(init, sections.inner_name(interface))
+    passing = f"pv{os.getpid() % 100000}i{init % 1000000}"[:_LONGEST_NAME]
+    made = _make(interface, passing)
     try:
-        if (bridge := getattr(interface.source, "bridge", None)) is not None:
-            _ip("link", "set", made, "master", bridge)
-        if interface.mac is not None:
+        if made != passing:
+            _plug(interface, made)
+        if interface.mac is not None and not sections.is_ipvlan(interface):
             _ip("link", "set", passing, "address", interface.mac.address)
-        if interface.mtu is not None:
-            _ip("link", "set", passing, "mtu", str(interface.mtu.size))
-            if made != passing:
-                _ip("link", "set", made, "mtu", str(interface.mtu.size))
+        for name in {passing, made} if interface.mtu is not None else ():
+            _ip("link", "set", name, "mtu", str(interface.mtu.size))
         if made != passing:
             _ip("link", "set", made, "up")
         _ip("link", "set", passing, "netns", str(init), "name", inner)
@@ -44,6 +118,39 @@ def attach(init: int, interface: Any) -> str:
         _forget(made)
         raise
     return inner
+
+
+def _make(interface: Any, passing: str) -> str:
+    """Make the device ``passing``; returns the name of its end on the host, its own where it has none."""
+    kind = dict(sections.section(interface, lambda network: None))  # refuses what no container can have
+    match kind["type"]:
+        case "veth":
+            end = require_name(interface.target.dev)
+            _ip("link", "add", end, "type", "veth", "peer", "name", passing)
+            return end
+        case "macvlan":
+            options: Words = ("macvlan", "mode", kind["macvlan.mode"])
+        case _:
+            options = ("ipvlan", "mode", kind["ipvlan.mode"], kind["ipvlan.isolation"])
+    _ip("link", "add", "link", kind["link"], "name", passing, "type", *options)
+    return passing
+
+
+def _plug(interface: Any, end: str) -> None:
+    """Plug the host's end into its bridge, in the VLANs and with the isolation asked for."""
+    if (bridge := getattr(interface.source, "bridge", None)) is None:
+        return
+    _ip("link", "set", end, "master", bridge)
+    lines = sections.section(interface, lambda network: None)
+    own = [value for key, value in lines if key == "veth.vlan.id"]
+    tagged = [value for key, value in lines if key == "veth.vlan.tagged.id"]
+    if own:
+        _bridge("vlan", "del", "dev", end, "vid", "1")  # what the bridge gives every new port
+        _bridge("vlan", "add", "dev", end, "vid", own[0], "pvid", "untagged")
+    for number in tagged:
+        _bridge("vlan", "add", "dev", end, "vid", number)
+    if isolated(interface):
+        _bridge("link", "set", "dev", end, "isolated", "on")
 
 
 def give(init: int, device: str, hostdev: Any) -> None:
@@ -63,35 +170,33 @@ def take_back(init: int, device: str) -> None:
 
 def detach(init: int, interface: Any) -> None:
     """Take a network interface away from a running container."""
-    end = interface.target.dev if interface.target is not None else None
-    if end and os.path.isdir(f"/sys/class/net/{end}"):
+    if (end := _host_end(interface)) is not None:
         _ip("link", "del", end)
     else:
-        _inside(init, "link", "del", interface.guest.dev if interface.guest is not None else "eth0")
+        _inside(init, "link", "del", sections.inner_name(interface) or "eth0")
 
 
 def set_link(init: int, interface: Any, *, up: bool) -> None:
     """Plug the cable in or out, at the host's end where there is one."""
-    end = interface.target.dev if interface.target is not None else None
-    if end and os.path.isdir(f"/sys/class/net/{end}"):
-        _ip("link", "set", end, "up" if up else "down")
+    state = "up" if up else "down"
+    if (end := _host_end(interface)) is not None:
+        _ip("link", "set", end, state)
     else:
-        _inside(
-            init, "link", "set", interface.guest.dev if interface.guest is not None else "eth0", "up" if up else "down"
-        )
+        _inside(init, "link", "set", sections.inner_name(interface) or "eth0", state)
+
+
+def _host_end(interface: Any) -> str | None:
+    end = interface.target.dev if interface.target is not None else None
+    return end if end and os.path.isdir(f"/sys/class/net/{end}") else None
 
 
 def _set_up(init: int, name: str, device: Any, *, up: bool) -> None:
     for address in device.ips:
-        prefix = address.prefix if address.prefix is not None else (128 if ":" in address.address else 32)
-        _inside(init, "address", "add", f"{address.address}/{prefix}", "dev", name)
+        _inside(init, "address", "add", f"{address.address}/{sections.prefix_of(address)}", "dev", name)
     if up:
         _inside(init, "link", "set", name, "up")
-    for route in device.routes:
-        prefix = route.prefix if route.prefix is not None else 0
-        where = "default" if route.address in ("0.0.0.0", "::") else f"{route.address}/{prefix}"
-        metric = ["metric", str(route.metric)] if route.metric else []
-        _inside(init, "route", "add", where, "via", route.gateway, "dev", name, *metric)
+    for route in device.routes if up else ():
+        _inside(init, "route", "add", *_route(name, route))
 
 
 def _free_name(init: int, wanted: str | None) -> str:
@@ -100,7 +205,7 @@ def _free_name(init: int, wanted: str | None) -> str:
     if wanted:
         if wanted in taken:
             raise HypervisorError(f"the container has a network device {wanted} already", driver="lxc")
-        return wanted
+        return require_name(wanted)
     return next(f"eth{number}" for number in range(len(taken) + 1) if f"eth{number}" not in taken)
 
 
@@ -111,6 +216,10 @@ def _forget(device: str) -> None:
 
 def _ip(*words: str) -> None:
     _run([tools.find("ip"), *words])
+
+
+def _bridge(*words: str) -> None:
+    _run([tools.find("bridge"), *words])
 
 
 def _inside(init: int, *words: str) -> None:

@@ -20,6 +20,7 @@ def instance(config: Domain, number: int) -> Domain:
     running.id = number
     name_devices(running)
     name_interfaces(running)
+    name_inside(running)
     return running
 
 
@@ -53,6 +54,19 @@ def name_interfaces(running: Domain) -> None:
             interface.target is None or not interface.target.dev or interface.target.runtime_only
         ):
             interface.target = InterfaceTarget(dev=host_end(running.id or 0, number))
+
+
+def name_inside(running: Domain) -> None:
+    """Choose names inside for the interfaces that are asked none for, so that each is found again there."""
+    from polyvisor.model.domain.devices.interface import GuestEnd
+
+    held: Any = running.devices
+    taken = {one.guest.dev for one in held.interfaces if one.guest is not None and one.guest.dev}
+    taken |= {one.source.interface for one in held.hostdevs if one.type == "net"}
+    for interface in held.interfaces:
+        if interface.guest is None or not interface.guest.dev:
+            interface.guest = GuestEnd(actual=_free("eth", taken))
+            taken.add(interface.guest.actual)
 
 
 def host_end(number: int, index: int) -> str:

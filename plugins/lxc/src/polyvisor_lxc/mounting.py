@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from polyvisor.errors import HostError, HypervisorError, UnsupportedConfiguration
-from polyvisor_lxc import kernel, translation
+from polyvisor_lxc import filesystems, images, kernel
 
 
 def attach(init: int, filesystem: Any, *, shifted: bool) -> None:
     """Mount a ``<filesystem>`` in the container of that init. ``shifted``: with the ids of the container."""
+    filesystems.check(filesystem)
     target = filesystem.target.dir
     match filesystem.type:
         case "mount" | "bind":
             bind(init, filesystem.source.dir, target, readonly=filesystem.readonly, shifted=shifted)
         case "ram":
-            size = translation.ram_bytes(filesystem)
+            size = filesystems.ram_bytes(filesystem)
 
             def mount() -> None:
                 _make_place(target, directory=True)
                 kernel.mount_memory(target, size, readonly=filesystem.readonly)
 
             _inside(init, mount)
+        case "file" | "block":
+            with _ids(init, shifted=shifted) as userns:
+                _place(init, images.detached(filesystem, userns), target, directory=True)
         case _:
             raise UnsupportedConfiguration(
                 f"<filesystem type={str(filesystem.type)!r}> cannot be mounted in a running container",
@@ -36,12 +42,25 @@ def bind(init: int, source: str, target: str, *, readonly: bool, shifted: bool) 
     if not os.path.exists(source):
         raise HypervisorError(f"{source} does not exist on the host", driver="lxc")
     directory = os.path.isdir(source)
-    userns = os.open(f"/proc/{init}/ns/user", os.O_RDONLY | os.O_CLOEXEC) if shifted else None
+    with _ids(init, shifted=shifted) as userns:
+        _place(init, kernel.clone_mount(source, readonly=readonly, userns=userns), target, directory=directory)
+
+
+@contextmanager
+def _ids(init: int, *, shifted: bool) -> Iterator[int | None]:
+    """A descriptor of the user namespace whose ids are to be shown."""
+    if not shifted:
+        yield None
+        return
+    userns = os.open(f"/proc/{init}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        tree = kernel.clone_mount(source, readonly=readonly, userns=userns)
+        yield userns
     finally:
-        if userns is not None:
-            os.close(userns)
+        os.close(userns)
+
+
+def _place(init: int, tree: int, target: str, *, directory: bool) -> None:
+    """Mount a tree that is mounted nowhere; its descriptor is closed."""
 
     def mount() -> None:
         _make_place(target, directory=directory)

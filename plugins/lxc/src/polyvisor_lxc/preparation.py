@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import shlex
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from polyvisor.errors import UnsupportedConfiguration
-from polyvisor_lxc import configuration, confinement, networks, tools, translation
+from polyvisor_lxc import configuration, confinement, images, networks, tools, translation
 
 if TYPE_CHECKING:
     from polyvisor.model.domain import Domain
-    from polyvisor_lxc.session import LxcSession
+    from polyvisor_lxc.session import GuestFiles, LxcSession
 
 _LINKS = 16
 
 
-def plan(session: LxcSession, running: Domain) -> translation.Plan:
+def plan(session: LxcSession, running: Domain, *, paused: bool = False) -> translation.Plan:
     """What liblxc is told of a container that is to be started. Raises UnsupportedConfiguration."""
     files = session.files(configuration.identity(running))
     held: Any = running.devices
@@ -24,15 +27,43 @@ def plan(session: LxcSession, running: Domain) -> translation.Plan:
         hierarchies=session.hierarchies,
         ids=confinement.id_range(running.id or 0) if _maps_ids(running) else None,
         owner=None if os.geteuid() == 0 else (os.geteuid(), os.getegid()),
+        directory=files.directory,
         console=first.log.file if first is not None and first.log is not None else files.console,
         seccomp=files.seccomp,
         journal=files.journal,
         hook=files.hook,
+        hold=holding_script(files) if paused else "",
         idmapped_root=tools.version() >= tools.IDMAPPED_ROOT,
         apparmor=os.path.isdir("/sys/kernel/security/apparmor"),
         namespace=lambda kind, name: _namespace(session, kind, name),
     )
     return translation.compose(running, place)
+
+
+def holding_script(files: GuestFiles) -> str:
+    """The script that holds a container before its init."""
+    return f"{files.directory}/hold"
+
+
+def holding(session: LxcSession, files: GuestFiles) -> str:
+    """What the script says: to run :mod:`.holding`, the first time only, for liblxc runs it again at a reboot.
+
+    Raises UnsupportedConfiguration where control groups cannot be frozen."""
+    where = session.hierarchies
+    if (version := where.version("freezer")) is None:
+        raise UnsupportedConfiguration(
+            "this host has no control groups that could be frozen, so that no container can begin paused",
+            driver="lxc",
+            hint="mount the freezer hierarchy, or control groups of version 2",
+        )
+    group = (
+        ("freezer", where.v1["freezer"], "freezer.state", "FROZEN")
+        if version == 1
+        else ("", where.v2 or "", "cgroup.freeze", "1")
+    )
+    program = [sys.executable or "python3", "-I", "-S", str(Path(__file__).with_name("holding.py")), *group]
+    mark = shlex.quote(f"{files.directory}/held")
+    return f"[ ! -e {mark} ] || exit 0\n: > {mark}\nexec {shlex.join(program)}\n"
 
 
 def _namespace(session: LxcSession, kind: str, name: str) -> str:
@@ -89,6 +120,7 @@ def _check_source(one: Any) -> None:
             driver="lxc",
             hint="make it, or name another in <source>",
         )
+    images.require_nbd(one)
     if one.type == "file" and not one.readonly and not os.access(path, os.W_OK):
         raise UnsupportedConfiguration(
             f"the image {path} of <filesystem> {one.target.dir} cannot be written",

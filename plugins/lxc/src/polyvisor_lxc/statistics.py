@@ -22,7 +22,7 @@ from polyvisor.operations.statistics import (
     StatsGroup,
 )
 from polyvisor.spi import DomainRef, DomainState
-from polyvisor_lxc import configuration, finding, guests, listing
+from polyvisor_lxc import configuration, finding, guests, listing, sections
 from polyvisor_lxc.cgroups import Group
 from polyvisor_lxc.session import LxcSession
 
@@ -198,8 +198,7 @@ def interface_use(device: Any, init: int | None) -> dict[str, int | None]:
             for inside, outside in crossed
             for name in _COUNTERS
         }
-    guest_name = device.guest.dev if device.guest is not None else None
-    return _inside(init).get(guest_name or "eth0", {}) if init is not None else {}
+    return _inside(init).get(sections.inner_name(device) or "eth0", {}) if init is not None else {}
 
 
 def _inside(init: int) -> dict[str, dict[str, int | None]]:

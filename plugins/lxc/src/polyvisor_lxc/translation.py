@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from polyvisor.errors import UnsupportedConfiguration
-from polyvisor_lxc import confinement
-from polyvisor_lxc.importing_networks import IPVLAN_MODELS
+from polyvisor_lxc import confinement, filesystems, images, links, sections
 from polyvisor_lxc.support import refusal
 
 if TYPE_CHECKING:
@@ -38,9 +37,10 @@ class Place:
     :param ids: first host id and count for a container without ``<idmap>``; None without a user namespace.
     :param owner: user and group who become the root of a container without ``<idmap>``, and whose files are the
         container's, where they may not shift ids; None for root, who may.
+    :param directory: where files that hooks read are to be; "" for no hooks.
     :param console: file for what is printed on the first console.
     :param seccomp: file of the seccomp policy, ``journal`` that of liblxc's log, ``hook`` the script to run after
-        the end; "" for none.
+        the end, ``hold`` the one to run before init begins; "" for none.
     :param idmapped_root: whether liblxc can shift the ids of a root directory while mounting it.
     :param apparmor: whether the kernel has AppArmor.
     :param namespace: what liblxc calls the namespace (``net``, ``ipc``, ``uts``) of another container, by name.
@@ -49,10 +49,12 @@ class Place:
     hierarchies: Hierarchies
     ids: tuple[int, int] | None = None
     owner: tuple[int, int] | None = None
+    directory: str = ""
     console: str = ""
     seccomp: str = ""
     journal: str = ""
     hook: str = ""
+    hold: str = ""
     idmapped_root: bool = True
     apparmor: bool = False
     namespace: Callable[[str, str], str] = _no_namespace
@@ -60,11 +62,13 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to start: the lines of the configuration file and the command of init."""
+    """What to start: the lines of the configuration file and the command of init; ``files`` are what hooks read, by
+    path."""
 
     lines: tuple[tuple[str, str], ...]
     command: tuple[str, ...]
     root: str | None
+    files: tuple[tuple[str, str], ...] = ()
 
     @property
     def text(self) -> str:
@@ -92,12 +96,7 @@ class Configuration:
 
     def mount(self, source: str, target: str, kind: str, *options: str) -> None:
         """Add a mount, in the notation of fstab(5)."""
-        words = (source, target.lstrip("/"), kind, ",".join(options) or "defaults")
-        self.set("lxc.mount.entry", " ".join([*map(_fstab, words), "0", "0"]))
-
-
-def _fstab(word: str) -> str:
-    return word.replace("\\", "\\134").replace(" ", "\\040").replace("\t", "\\011")
+        self.set("lxc.mount.entry", filesystems.entry(source, target, kind, options))
 
 
 def compose(config: Domain, place: Place) -> Plan:
@@ -109,9 +108,12 @@ def compose(config: Domain, place: Place) -> Plan:
     mapped = _ids(config, lines, place, confined)
     lines.set("lxc.uts.name", hostname(config.name))
     shifts = mapped and config.idmap is None and place.owner is None
-    _root(lines, root, shifted=shifts, place=place)
+    _root(lines, root, shifted=shifts or filesystems.asks_shift(root, mapped=mapped), place=place)
     _confinement(config, lines, place, confined)
-    _filesystems(lines, held.filesystems, shifted=shifts)
+    for one in held.filesystems:
+        if one is not root:
+            shifted = shifts or filesystems.asks_shift(one, mapped=mapped)
+            lines.mount(*filesystems.mount_words(one, shifted=shifted))
     own_network = networks(config, lines)
     _automatic_mounts(lines, confined, own_network=own_network or not mapped, rooted=root is not None)
     _consoles(lines, held.consoles, place)
@@ -119,14 +121,19 @@ def compose(config: Domain, place: Place) -> Plan:
     _resources(config, lines, place)
     _namespaces(config, lines, place)
     _init(config, lines)
-    if place.hook:
+    commands, files = links.hooks(config, place.directory) if place.directory else ([], [])
+    for work in commands:
         lines.set("lxc.hook.version", 1)
-        lines.set("lxc.hook.post-stop", f"/bin/sh {place.hook}")
+        lines.set("lxc.hook.start-host", work)
+    for key, script in (("start-host", place.hold), ("post-stop", place.hook)):
+        if script:
+            lines.set("lxc.hook.version", 1)
+            lines.set(f"lxc.hook.{key}", f"/bin/sh {script}")
     if place.journal:
         lines.set("lxc.log.file", place.journal)
         lines.set("lxc.log.level", "INFO")
     command = (config.os.init or "/sbin/init", *config.os.init_arguments)
-    return Plan(tuple(lines.lines), command, root_path(root))
+    return Plan(tuple(lines.lines), command, root_path(root), tuple(files))
 
 
 def hostname(name: str) -> str:
@@ -148,17 +155,19 @@ def root_path(root: Any) -> str | None:
 def _root(lines: Configuration, root: Any, *, shifted: bool, place: Place) -> None:
     if root is None or (root.type in ("mount", "bind") and root.source.dir == "/"):
         return  # the host's own
+    filesystems.check(root)
     match root.type:
         case "mount" | "bind":
             lines.set("lxc.rootfs.path", f"dir:{root.source.dir}")
+        case "file" | "block" if images.is_image(root):
+            lines.set("lxc.rootfs.path", f"dir:{images.place(root)}")
         case "file":
-            kind = "nbd" if root.driver is not None and root.driver.type == "nbd" else "loop"
-            lines.set("lxc.rootfs.path", f"{kind}:{root.source.file}")
-        case "block":
-            lines.set("lxc.rootfs.path", root.source.dev)
+            lines.set("lxc.rootfs.path", f"nbd:{root.source.file}")
         case _:
             raise refusal(f"a root of <filesystem type={str(root.type)!r}>", root)
     options = ["ro"] if root.readonly else []
+    if shifted and images.by_nbd(root):
+        raise refusal("<driver type='nbd'>", root, why="wants an <idmap>, or <container:confinement userns='no'/>")
     if shifted:
         if not place.idmapped_root:
             raise refusal(
@@ -170,41 +179,6 @@ def _root(lines: Configuration, root: Any, *, shifted: bool, place: Place) -> No
         options.append("idmap=container")
     if options:
         lines.set("lxc.rootfs.options", ",".join(options))
-
-
-def _filesystems(lines: Configuration, filesystems: list[Any], *, shifted: bool) -> None:
-    for one in filesystems:
-        if one.target.dir != "/":
-            lines.mount(*mount_words(one, shifted=shifted))
-
-
-def mount_words(one: Any, *, shifted: bool) -> tuple[str, ...]:
-    """A filesystem that is not the root, as source, target, type and options of a mount."""
-    target, readonly = one.target.dir, ["ro"] if one.readonly else []
-    match one.type:
-        case "mount" | "bind":
-            kind = "dir" if not os.path.isfile(one.source.dir) else "file"
-            options = ["rbind" if not shifted else "bind", f"create={kind}", *readonly]
-            return one.source.dir, target, "none", *options, *(["idmap=container"] if shifted else [])
-        case "ram":
-            return "tmpfs", target, "tmpfs", f"size={ram_bytes(one)}", "create=dir", *readonly
-        case "file":
-            return one.source.file, target, _format(one), "loop", "create=dir", *readonly
-        case "block":
-            return one.source.dev, target, _format(one), "create=dir", *readonly
-    raise refusal(f"<filesystem type={str(one.type)!r}>", one)
-
-
-def _format(one: Any) -> str:
-    named = one.driver.format if one.driver is not None else None
-    return named if named not in (None, "raw") else "auto"
-
-
-def ram_bytes(one: Any) -> int:
-    """The size of a file system in memory; ``usage`` counts KiB unless ``units`` says otherwise."""
-    from polyvisor.units import scaled
-
-    return int(scaled(one.source.usage, one.source.units or "KiB"))
 
 
 def _automatic_mounts(lines: Configuration, confined: confinement.Confined, *, own_network: bool, rooted: bool) -> None:
@@ -269,91 +243,9 @@ def _apparmor(config: Domain, place: Place) -> str:
 
 def networks(config: Domain, lines: Configuration) -> bool:
     """Write the interfaces; whether the container has a network of its own."""
-    held: Any = config.devices
-    own = [one for one in held.hostdevs if one.mode == "capabilities" and one.type == "net"]
-    shares = _shared(config, "sharenet") is not None
-    private = bool(held.interfaces or own or (config.features is not None and config.features.privnet))
-    if shares:
-        return False
-    if not private:
-        lines.set("lxc.net.0.type", "none")
-        return False
-    number = 0
-    for interface in held.interfaces:
-        _interface(lines, f"lxc.net.{number}", interface)
-        number += 1
-    for hostdev in own:
-        lines.set(f"lxc.net.{number}.type", "phys")
-        lines.set(f"lxc.net.{number}.link", hostdev.source.interface)
-        lines.set(f"lxc.net.{number}.flags", "up")
-        _addresses(lines, f"lxc.net.{number}", hostdev)
-        number += 1
-    if not number:
-        lines.set("lxc.net.0.type", "empty")
-    return True
-
-
-IPVLAN_MODES = {model: mode for mode, model in IPVLAN_MODELS.items()} | {"ipvlan-l3": "l3"}
-"""Model of a direct interface that is an ipvlan one -> its mode; any other model is a macvlan one."""
-
-_MACVLAN_MODES = {None: "vepa", "vepa": "vepa", "bridge": "bridge", "private": "private", "passthrough": "passthru"}
-
-
-def _interface(lines: Configuration, key: str, interface: Any) -> None:
-    own_address = interface.model is None or interface.model.type not in IPVLAN_MODES
-    match interface.type:
-        case "bridge" | "network" | "ethernet":
-            lines.set(f"{key}.type", "veth")
-            bridge = getattr(interface.source, "bridge", None)
-            if interface.type == "network" and bridge is None:
-                raise refusal(
-                    f"<source network={interface.source.network!r}>",
-                    interface,
-                    why="needs virtual networks, which there are none of yet; name a bridge",
-                )
-            if bridge is not None:
-                lines.set(f"{key}.link", bridge)
-            if interface.target is not None and interface.target.dev:
-                lines.set(f"{key}.veth.pair", interface.target.dev)
-        case "direct" if own_address:
-            lines.set(f"{key}.type", "macvlan")
-            lines.set(f"{key}.link", interface.source.dev)
-            lines.set(f"{key}.macvlan.mode", _MACVLAN_MODES[interface.source.mode])
-        case "direct":
-            _ipvlan(lines, key, interface)
-        case _:
-            raise refusal(f"<interface type={str(interface.type)!r}>", interface)
-    if interface.mac is not None and own_address:
-        lines.set(f"{key}.hwaddr", interface.mac.address)
-    if interface.mtu is not None:
-        lines.set(f"{key}.mtu", interface.mtu.size)
-    if interface.guest is not None and interface.guest.dev:
-        lines.set(f"{key}.name", interface.guest.dev)
-    if interface.link is None or interface.link.state == "up":
-        lines.set(f"{key}.flags", "up")
-    _addresses(lines, key, interface)
-
-
-def _ipvlan(lines: Configuration, key: str, interface: Any) -> None:
-    """An interface with the hardware address of the one it is on; the mode of its source is how it is isolated."""
-    if interface.source.mode == "passthrough":
-        raise refusal("<source mode='passthrough'>", interface, why="an ipvlan interface cannot have")
-    lines.set(f"{key}.type", "ipvlan")
-    lines.set(f"{key}.link", interface.source.dev)
-    lines.set(f"{key}.ipvlan.mode", IPVLAN_MODES[interface.model.type])
-    lines.set(f"{key}.ipvlan.isolation", interface.source.mode or "bridge")
-
-
-def _addresses(lines: Configuration, key: str, device: Any) -> None:
-    for address in device.ips:
-        version = "ipv6" if ":" in address.address else "ipv4"
-        prefix = address.prefix if address.prefix is not None else (128 if version == "ipv6" else 32)
-        lines.set(f"{key}.{version}.address", f"{address.address}/{prefix}")
-    for route in device.routes:
-        version = "ipv6" if ":" in route.gateway else "ipv4"
-        if route.address not in ("0.0.0.0", "::"):
-            raise refusal(f"<route address={route.address!r}>", route, why="is not a default route")
-        lines.set(f"{key}.{version}.gateway", route.gateway)
+    for key, value in sections.settings(config, lambda network: None):
+        lines.set(key, value)
+    return sections.own_network(config)
 
 
 # -- consoles and devices ---------------------------------------------------------------------------------
