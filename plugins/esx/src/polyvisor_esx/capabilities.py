@@ -1,7 +1,7 @@
 """What the host is and what guests it runs: ``<capabilities>`` and ``<domainCapabilities>``.
 
-Sources: HostSystem.hardware and .capability, and what EnvironmentBrowser says of the hardware that the host gives
-guests (VirtualMachineConfigOption). What it does not say falls back on what this driver writes.
+Sources: HostSystem.hardware and .capability, and what the host's option descriptors say of the hardware it has for
+guests (:mod:`polyvisor_esx.options`). What they do not say falls back on what this driver writes.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from typing import Any, Literal
 
 from pyVmomi import vim
 
-from polyvisor.errors import InvalidArgument, PolyvisorError
+from polyvisor.errors import InvalidArgument
 from polyvisor.host.cpulist import format_cpu_list
 from polyvisor.model import capabilities as model
 from polyvisor.model import domaincaps as dc
 from polyvisor_esx import hostfacts
-from polyvisor_esx.faults import named
+from polyvisor_esx.options import option
 from polyvisor_esx.session import EsxSession
 
 GUESTS: dict[str, Literal["32", "64"]] = {"i686": "32", "x86_64": "64"}
@@ -134,6 +134,37 @@ def _guest(arch: str) -> model.Guest:
     )
 
 
+def cpu_models(session: EsxSession, arch: str) -> list[str]:
+    """Keys of the EVC modes that all hosts of this connection can be in (``intel-broadwell``), the oldest first.
+
+    A mode is of a cluster, so no guest's document names one. Hosts tell the newest that they can have
+    (``summary.maxEVCModeKey``), vCenters which there are (``capability.supportedEVCMode``)."""
+    if arch not in GUESTS:
+        raise InvalidArgument(f"VMware runs no {arch!r} guests", hint=f"it runs {', '.join(GUESTS)}")
+    root = vim.ServiceInstance("ServiceInstance", session.transport)
+    known = session.properties(vim.ServiceInstance, ("capability",), [root])[root].get("capability")
+    hosts = [each.reference for each in session.place.all(vim.HostSystem)]
+    rows = session.properties(vim.HostSystem, ("summary.maxEVCModeKey",), hosts)
+    newest = [str(row.get("summary.maxEVCModeKey") or "") for row in rows.values()]
+    return modes_up_to(list(getattr(known, "supportedEVCMode", None) or ()), newest)
+
+
+def modes_up_to(modes: list[Any], newest: list[str]) -> list[str]:
+    """Of these EVC modes, those that no host's newest mode is older than; none where a host has none."""
+    tiers = {str(mode.key): (str(mode.vendor), int(mode.vendorTier)) for mode in modes}
+    if not newest or not all(newest):
+        return []
+    limits = [tiers[key] for key in newest if key in tiers]
+    if len(limits) < len(newest):  # a host by itself has no table of modes
+        return sorted(set(newest)) if len(set(newest)) == 1 else []
+    fitting = {
+        key: tier
+        for key, (vendor, tier) in tiers.items()
+        if all(vendor == limit[0] and tier <= limit[1] for limit in limits)
+    }
+    return sorted(fitting, key=lambda key: (fitting[key], key))
+
+
 # -- guests ---------------------------------------------------------------------------------------------------------
 
 
@@ -157,10 +188,11 @@ def domain_capabilities(
     if arch not in GUESTS:
         raise InvalidArgument(f"VMware runs no {arch!r} guests", hint=f"it runs {', '.join(GUESTS)}")
     most, options = max_vcpus(session, domain_type), _options(session)
+    counts = [int(count) for count in getattr(getattr(options, "hardwareOptions", None), "numCPU", None) or ()]
     return dc.DomainCapabilities(
         domain="vmware",
         arch=arch,
-        vcpu=dc.VcpuLimit(max=most),
+        vcpu=dc.VcpuLimit(max=min(most, max(counts, default=most))),
         iothreads=dc.IothreadsFeature(supported=False),
         os=dc.OsFeature.of({"firmware": _firmware(options)}, loader=dc.LoaderFeature(supported=False)),
         devices=_devices(options),
@@ -169,20 +201,12 @@ def domain_capabilities(
 
 
 def _options(session: EsxSession) -> Any:
-    """The hardware the host gives guests (EnvironmentBrowser.QueryConfigOption); None where it does not say."""
+    """The hardware the host gives guests; None where it does not say."""
     inventory, reference = session.inventory, hostfacts.host(session)
     compute = inventory.above(inventory.places[reference], vim.ComputeResource)
     assert compute is not None
     found = session.properties(vim.ComputeResource, ("environmentBrowser",), [compute.reference])
-    browser = found[compute.reference].get("environmentBrowser")
-    if browser is None:
-        return None
-    try:
-        return browser.QueryConfigOption(key=None, host=reference)
-    except PolyvisorError as error:
-        if named(error, "MethodNotFound", "NotSupported"):
-            return None
-        raise
+    return option(session, found[compute.reference].get("environmentBrowser"), reference)
 
 
 def _firmware(options: Any) -> list[str]:
@@ -195,20 +219,22 @@ def _firmware(options: Any) -> list[str]:
 BUSES = {"scsi": "VirtualSCSIController", "sata": "VirtualSATAController", "ide": "VirtualIDEController"}
 
 
-def _buses(options: Any) -> list[str]:
+def _kinds(options: Any) -> list[type]:
+    """Classes of the devices that the host has for guests; none where it does not say."""
     there = getattr(getattr(options, "hardwareOptions", None), "virtualDeviceOption", None) or ()
-    kinds = [each.type for each in there if isinstance(each.type, type)]
-    if not kinds:
-        return [*BUSES, "fdc"]
+    return [each.type for each in there if isinstance(each.type, type)]
+
+
+def _buses(kinds: list[type]) -> list[str]:
     device = vim.vm.device
-    return [bus for bus, name in BUSES.items() if any(issubclass(kind, getattr(device, name)) for kind in kinds)] + [
-        "fdc"
-    ]
+    there = {bus: any(issubclass(kind, getattr(device, name)) for kind in kinds) for bus, name in BUSES.items()}
+    return [*(bus for bus, present in there.items() if present or not kinds), "fdc"]
 
 
 def _devices(options: Any) -> dc.DeviceFeatures:
+    kinds = _kinds(options)
     return dc.DeviceFeatures(
-        disk=dc.DiskFeature.of({"diskDevice": ["disk", "cdrom", "floppy", "lun"], "bus": _buses(options)}),
+        disk=dc.DiskFeature.of({"diskDevice": ["disk", "cdrom", "floppy", "lun"], "bus": _buses(kinds)}),
         graphics=dc.GraphicsFeature.of({"type": ["vnc"]}),
         video=dc.VideoFeature.of({"modelType": ["vmvga"]}),
         hostdev=dc.HostdevFeature.of(supported=False),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from polyvisor.spi import Affect, DomainRef, hookimpl
@@ -14,7 +14,43 @@ if TYPE_CHECKING:
 
 
 class TuningOperations:
-    """Affinity."""
+    """Affinity, complaints, and the connection itself."""
+
+    # -- the connection -----------------------------------------------------------------------------------
+
+    @hookimpl
+    def has_feature(self, session: EsxSession, feature: str) -> bool:
+        from polyvisor_esx import hostfacts
+
+        return hostfacts.has_feature(session, feature)
+
+    @hookimpl
+    def watch_close(self, session: EsxSession, callback: Callable[[str], None] | None) -> None:
+        from polyvisor_esx import closing
+
+        closing.watch(session, callback)
+
+    @hookimpl
+    def cpu_models(self, session: EsxSession, arch: str) -> list[str]:
+        from polyvisor_esx import capabilities
+
+        return capabilities.cpu_models(session, arch)
+
+    # -- what is wrong with a guest -----------------------------------------------------------------------
+
+    @hookimpl
+    def domain_messages(
+        self, session: EsxSession, domain: DomainRef, *, deprecation: bool, tainting: bool
+    ) -> list[str]:
+        from polyvisor_esx import messages
+
+        return messages.messages(session, domain, deprecation=deprecation, tainting=tainting)
+
+    @hookimpl
+    def disk_errors(self, session: EsxSession, domain: DomainRef) -> dict[str, str]:
+        from polyvisor_esx import messages
+
+        return messages.disk_errors(session, domain)
 
     # -- CPUs and NUMA nodes ------------------------------------------------------------------------------
 

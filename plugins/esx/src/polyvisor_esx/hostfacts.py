@@ -105,6 +105,16 @@ def free_memory(session: EsxSession) -> FreeMemory:
     return FreeMemory(_memory(session)[1])
 
 
+def has_feature(session: EsxSession, feature: str) -> bool:
+    """Whether the server, or the host of a connection to one, has a capability that VMware's documentation names: a
+    property of HostSystem's ``capability`` (``vmotionSupported``) or of ServiceInstance's (``multiHostSupported``)."""
+    root = vim.ServiceInstance("ServiceInstance", session.transport)
+    held = [session.properties(vim.ServiceInstance, ("capability",), [root])[root].get("capability")]
+    if len(list(session.place.all(vim.HostSystem))) == 1:
+        held.append(facts(session, "capability").get("capability"))
+    return any(getattr(each, feature, None) is True for each in held)
+
+
 def sysinfo(session: EsxSession) -> str:
     """What the host's firmware says of it, as ``<sysinfo>``."""
     found = facts(session, "summary.hardware", "hardware.biosInfo")
