@@ -67,7 +67,6 @@ def children(element: etree._Element, name: str) -> Iterator[etree._Element]:
 # -- types --------------------------------------------------------------------------------------------------------
 
 
-@lru_cache(4096)
 def named_type(written: str) -> type | None:
     """The type that an ``xsi:type`` names; None for one that this pyvmomi does not know."""
     name = written.rpartition(":")[2]
@@ -87,6 +86,11 @@ def value(element: etree._Element, stub: Any, declared: type = object) -> Any:
     written = element.get(XSI_TYPE)
     if written is None:
         return converter(declared)(element, stub)
+    return _converter_named(written, declared)(element, stub)
+
+
+@lru_cache(4096)
+def _converter_named(written: str, declared: type) -> Convert:
     found = named_type(written)
     if found is None:
         if not issubclass(declared, DataObject):
@@ -96,7 +100,7 @@ def value(element: etree._Element, stub: Any, declared: type = object) -> Any:
                 hint="install a newer pyvmomi",
             )
         found = declared
-    return converter(found)(element, stub)
+    return converter(found)
 
 
 @cache
@@ -154,9 +158,12 @@ def _bytes(kind: type) -> Convert:
 def _reference(kind: type) -> Convert:
     """Of a managed object, by the ``type`` attribute."""
 
+    @lru_cache(256)
+    def named(written: str | None) -> Any:
+        return named_type(written or "") or kind
+
     def convert(element: etree._Element, stub: Any) -> Any:
-        named = named_type(element.get("type") or "") or kind
-        return named(element.text, stub, element.get("serverGuid"))
+        return named(element.get("type"))(element.text, stub, element.get("serverGuid"))
 
     return convert
 
@@ -176,8 +183,7 @@ def _object(kind: type) -> Convert:
 
     def convert(element: etree._Element, stub: Any) -> Any:
         found = made.__new__(made)
-        found.__dict__["_light"] = element
-        found.__dict__["_stub"] = stub
+        found.__dict__["_light"] = element, stub
         return found
 
     return convert
@@ -204,7 +210,7 @@ def view_of(kind: Any) -> Any:
         if field is None:
             raise AttributeError(f"{kind.__name__} has no {name!r}")
         held = self.__dict__
-        found = held[name] = field(held["_light"], held["_stub"])
+        found = held[name] = field(*held["_light"])
         return found
 
     return type(kind)(kind.__name__, (kind,), {"__getattr__": look, "__module__": __name__})

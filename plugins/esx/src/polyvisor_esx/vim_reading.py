@@ -21,52 +21,49 @@ Pairs = Iterator[tuple[str, str]]
 
 
 class Words(dict[Any, str | None]):
-    """Words for classes of pyvmomi's and for those below them; of several that fit the first counts."""
+    """Remembers, for classes of devices, the word of the first class in ``given`` that they are or are below."""
+
+    def __init__(self, given: dict[Any, str]) -> None:
+        super().__init__()
+        self.given = given
 
     def __missing__(self, kind: Any) -> str | None:
-        found = self[kind] = next((word for base, word in tuple(self.items()) if issubclass(kind, base)), None)
+        found = self[kind] = next((word for base, word in self.given.items() if issubclass(kind, base)), None)
         return found
 
 
-SCSI = Words(
-    {
-        Device.ParaVirtualSCSIController: "pvscsi",
-        Device.VirtualLsiLogicSASController: "lsisas1068",
-        Device.VirtualLsiLogicController: "lsilogic",
-        Device.VirtualBusLogicController: "buslogic",
-    }
-)
-CARDS = Words(
-    {
-        Device.VirtualVmxnet3: "vmxnet3",
-        Device.VirtualVmxnet2: "vmxnet2",
-        Device.VirtualVmxnet: "vmxnet",
-        Device.VirtualE1000e: "e1000e",
-        Device.VirtualE1000: "e1000",
-        Device.VirtualPCNet32: "vlance",
-    }
-)
-GROUPS = Words(
-    {
-        Device.VirtualController: "controller",
-        Device.VirtualDisk: "disk",
-        Device.VirtualCdrom: "cdrom",
-        Device.VirtualFloppy: "floppy",
-        Device.VirtualEthernetCard: "ethernet",
-        Device.VirtualSerialPort: "serial",
-        Device.VirtualParallelPort: "parallel",
-        Device.VirtualVideoCard: "video",
-    }
-)
+SCSI = {
+    Device.ParaVirtualSCSIController: "pvscsi",
+    Device.VirtualLsiLogicSASController: "lsisas1068",
+    Device.VirtualLsiLogicController: "lsilogic",
+    Device.VirtualBusLogicController: "buslogic",
+}
+CARDS = {
+    Device.VirtualVmxnet3: "vmxnet3",
+    Device.VirtualVmxnet2: "vmxnet2",
+    Device.VirtualVmxnet: "vmxnet",
+    Device.VirtualE1000e: "e1000e",
+    Device.VirtualE1000: "e1000",
+    Device.VirtualPCNet32: "vlance",
+}
+GROUPS = {
+    Device.VirtualController: "controller",
+    Device.VirtualDisk: "disk",
+    Device.VirtualCdrom: "cdrom",
+    Device.VirtualFloppy: "floppy",
+    Device.VirtualEthernetCard: "ethernet",
+    Device.VirtualSerialPort: "serial",
+    Device.VirtualParallelPort: "parallel",
+    Device.VirtualVideoCard: "video",
+}
 """What a document has words for."""
 
-BUSES = Words(
-    {
-        Device.VirtualSCSIController: "scsi",
-        Device.VirtualSATAController: "sata",
-        Device.VirtualIDEController: "ide",
-    }
-)
+BUSES = {
+    Device.VirtualSCSIController: "scsi",
+    Device.VirtualSATAController: "sata",
+    Device.VirtualIDEController: "ide",
+}
+_model, _card_model, _group, _bus = Words(SCSI), Words(CARDS), Words(GROUPS), Words(BUSES)
 ADDRESSES = {"manual": "static", "static": "static", "assigned": "vpx", "generated": "generated"}
 MODES = {"nonpersistent": "nonpersistent", "independent_nonpersistent": "independent-nonpersistent"}
 """diskMode -> ``mode``; what is not here keeps what guests write."""
@@ -151,19 +148,19 @@ def _flag(value: object) -> str:
 
 def group_of(device: Any) -> str | None:
     """The group of :data:`GROUPS` that a device belongs to."""
-    return GROUPS[type(device)]
+    return _group[type(device)]
 
 
 def bus_of(controller: Any) -> str | None:
     """``scsi``, ``sata`` or ``ide``; None for controllers that documents have no words for (NVMe)."""
-    return BUSES[type(controller)]
+    return _bus[type(controller)]
 
 
 def placed(devices: Iterable[Any]) -> Iterator[tuple[str, Any]]:
     """Devices with the beginning of their settings (``scsi0:0.``, ``ethernet1.``); those a document has no words for
     are left out."""
     there = [(group_of(each), each) for each in devices]
-    controllers = {each.key: each for group, each in there if group == "controller"}
+    controllers = {each.key: each for group, each in there if group == "controller" and bus_of(each)}
     counts = dict.fromkeys(_COUNTED, 0)
     for group, each in there:
         if group in _ON_BUSES:
@@ -204,7 +201,7 @@ def _controller(controller: Any) -> Pairs:
     bus = bus_of(controller)
     if bus in ("scsi", "sata"):
         yield f"{bus}{controller.busNumber}.present", "TRUE"
-    if bus == "scsi" and (model := SCSI[type(controller)]):
+    if bus == "scsi" and (model := _model[type(controller)]):
         yield f"scsi{controller.busNumber}.virtualDev", model
 
 
@@ -267,7 +264,7 @@ def _floppy(drive: Any, prefix: str) -> Pairs:
 
 def _card(card: Any, prefix: str, networks: dict[str, str]) -> Pairs:
     yield prefix + "present", "TRUE"
-    if model := CARDS[type(card)]:
+    if model := _card_model[type(card)]:
         yield prefix + "virtualDev", "vmxnet" if model == "vmxnet2" else model
         if model == "vmxnet2":
             yield prefix + "features", "15"
