@@ -75,6 +75,40 @@ def test_a_frozen_container_stands_still_and_goes_on(box) -> None:
     assert box.state().state is DomainState.RUNNING
 
 
+def test_a_container_that_begins_paused_has_run_nothing_of_its_init(connection, document, root) -> None:
+    mark = root / "tmp" / "ran"
+    mark.parent.chmod(0o777)
+    domain = connection.define(document(init="/bin/sh", arguments=("-c", "touch /tmp/ran; sleep 1000")))
+    with domain.events() as events:
+        domain.start(paused=True)
+        told = [(event.event, event.detail) for event in (events.get(timeout=20), events.get(timeout=20))]
+    assert told == [("started", "booted"), ("suspended", "paused")]
+    assert domain.state().state is DomainState.PAUSED
+    fields = Path(f"/proc/{init_of(domain)}/stat").read_text().rpartition(")")[2].split()
+    assert fields[11:13] == ["0", "0"], "it has taken no CPU time"
+    assert not mark.exists()
+    domain.resume()
+    assert until(mark.exists)
+    assert domain.state().state is DomainState.RUNNING
+
+
+def test_a_container_that_began_paused_reboots_and_runs(connection, document) -> None:
+    domain = connection.define(document()).start(paused=True)
+    domain.resume()
+    ready(domain)
+    with domain.events() as events:
+        domain.reboot()
+        assert until(lambda: any(event.kind == "reboot" for event in iter(lambda: events.get(timeout=1), None)))
+    assert domain.state().state is DomainState.RUNNING
+
+
+def test_a_container_that_began_paused_is_destroyed(connection, document) -> None:
+    domain = connection.create(document("still"), paused=True)
+    assert domain.state().state is DomainState.PAUSED
+    domain.destroy()
+    assert processes(domain) == []
+
+
 def test_a_running_container_cannot_be_started(box) -> None:
     with pytest.raises(InvalidState, match="already running"):
         box.start()
@@ -150,6 +184,16 @@ def test_how_init_ended_is_kept(connection, document, uri, command, reason, said
 
     found = json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
     assert said.items() <= found.items()
+
+
+@pytest.mark.parametrize("frozen", [False, True], ids=["running", "frozen"])
+def test_a_destroyed_container_has_no_exit_status(box, uri, frozen) -> None:
+    if frozen:
+        box.suspend()
+    box.destroy()
+    words = [sys.executable, "-m", "polyvisor.cli", "-c", uri, "lxc", "last", box.name]
+    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert said == "destroyed, signal 9\n"
 
 
 def test_containers_outlive_who_started_them(uri, document, connection) -> None:

@@ -281,19 +281,28 @@ class LxcDriver(ResourceOperations, InsideOperations):
     # -- lifecycle ----------------------------------------------------------------------------------------
 
     @hookimpl
-    def create(self, session: LxcSession, config: Domain, *, autodestroy: bool, fds: Sequence[int]) -> DomainRef:
+    def create(
+        self, session: LxcSession, config: Domain, *, paused: bool, autodestroy: bool, fds: Sequence[int]
+    ) -> DomainRef:
         from polyvisor_lxc import lifecycle
 
-        return lifecycle.create(session, config, autodestroy=autodestroy, fds=fds)
+        return lifecycle.create(session, config, paused=paused, autodestroy=autodestroy, fds=fds)
 
     @hookimpl
     def start(
-        self, session: LxcSession, domain: DomainRef, *, autodestroy: bool, force_boot: bool, fds: Sequence[int]
+        self,
+        session: LxcSession,
+        domain: DomainRef,
+        *,
+        paused: bool,
+        autodestroy: bool,
+        force_boot: bool,
+        fds: Sequence[int],
     ) -> DomainRef:
         from polyvisor_lxc import lifecycle
 
         # containers are never saved, so every start is a fresh one, which is what force_boot asks
-        return lifecycle.start(session, domain, autodestroy=autodestroy, fds=fds)
+        return lifecycle.start(session, domain, paused=paused, autodestroy=autodestroy, fds=fds)
 
     @hookimpl
     def shutdown(self, session: LxcSession, domain: DomainRef, *, modes: Sequence[ShutdownMode]) -> None:

@@ -227,7 +227,8 @@ def bury(session: LxcSession, dead: Look) -> None:
     assert dead.status is not None
     files = session.files(dead.uuid)
     clear_processes(dead)
-    how = journal.ending(files.journal)
+    # a monitor that was killed, or has not come to write it down, leaves a log that looks like that of an orderly end
+    how = journal.ending(files.journal) if os.path.exists(files.stopped) else journal.Ending()
     account = {"status": how.status, "signal": how.signal, "when": time.time()}
     persistent = session.store.find(uuid=dead.uuid) is not None
     if persistent:

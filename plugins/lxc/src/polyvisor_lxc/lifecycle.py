@@ -8,32 +8,26 @@ the container in their command line.
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from polyvisor.errors import (
     AlreadyExists,
-    HypervisorError,
     InvalidArgument,
     InvalidState,
     NoSuchDomain,
-    OperationTimeout,
     UnsupportedOption,
 )
-from polyvisor.spi import Affect, DomainRef, DomainState, Event, EventKind, Lifecycle
-from polyvisor.state import locked, reported, write_atomic
-from polyvisor.state.disk import make_private_directory
-from polyvisor_lxc import bus, domainjobs, ended, guests, initsystem, journal, stopping, tools
-from polyvisor_lxc.cgroups import Group
 from polyvisor.host.process import Process
+from polyvisor.spi import Affect, DomainRef, DomainState, Event, EventKind, Lifecycle
+from polyvisor.state import reported
+from polyvisor_lxc import booting, bus, domainjobs, guests, initsystem, stopping
 from polyvisor_lxc.session import GuestFiles, LxcSession
 
 if TYPE_CHECKING:
     from polyvisor.model.domain import Domain
     from polyvisor.operations.lifecycle import ShutdownMode
-    from polyvisor_lxc.translation import Plan
 
 ACTIONS = {
     "poweroff": ("destroy", "restart"),
@@ -42,14 +36,12 @@ ACTIONS = {
 }
 """What may follow each way in which a container ends by itself."""
 
-STANDSTILL = 5.0
-"""Seconds that the kernel has to freeze or thaw a container."""
-
-
 # -- starting ---------------------------------------------------------------------------------------------
 
 
-def start(session: LxcSession, domain: DomainRef, *, autodestroy: bool, fds: Sequence[int] = ()) -> DomainRef:
+def start(
+    session: LxcSession, domain: DomainRef, *, paused: bool, autodestroy: bool, fds: Sequence[int] = ()
+) -> DomainRef:
     """Start a defined container."""
     from polyvisor_lxc import configuration
 
@@ -61,10 +53,14 @@ def start(session: LxcSession, domain: DomainRef, *, autodestroy: bool, fds: Seq
             raise InvalidState(f"{domain} is already running", target=str(domain), driver="lxc")
         if entry is None:
             raise NoSuchDomain(f"there is no {domain}", target=str(domain), driver="lxc")
-        return _run(session, *_intend(session, configuration.load(session, entry), autodestroy=autodestroy), fds=fds)
+        config = configuration.load(session, entry)
+        intent = booting.intend(session, config, autodestroy=autodestroy, paused=paused)
+        return booting.run(session, *intent, fds=fds, paused=paused)
 
 
-def create(session: LxcSession, config: Domain, *, autodestroy: bool, fds: Sequence[int] = ()) -> DomainRef:
+def create(
+    session: LxcSession, config: Domain, *, paused: bool, autodestroy: bool, fds: Sequence[int] = ()
+) -> DomainRef:
     """Start a container that is not stored, or the stored one of that name and UUID with another configuration."""
     from polyvisor_lxc import configuration
 
@@ -74,211 +70,26 @@ def create(session: LxcSession, config: Domain, *, autodestroy: bool, fds: Seque
             raise AlreadyExists(f"domain {config.name!r} is already running", driver="lxc", hint="destroy it first")
         with configuration.names(session):
             configuration.refuse_taken(session, config.name, uuid)
-            intent = _intend(session, config, autodestroy=autodestroy)
-        return _run(session, *intent, fds=fds)
+            intent = booting.intend(session, config, autodestroy=autodestroy, paused=paused)
+        return booting.run(session, *intent, fds=fds, paused=paused)
 
 
 def start_again(session: LxcSession, config: Domain, *, number: int | None = None) -> DomainRef:
     """Start a container once more that has ended by itself; the caller holds its lock.
 
     With ``number`` it is the same instance still, of whose start nobody is told."""
-    intent = _intend(session, config, autodestroy=False, number=number)
-    return _run(session, *intent, fds=(), told=number is None)
+    intent = booting.intend(session, config, autodestroy=False, number=number)
+    return booting.run(session, *intent, told="booted" if number is None else None)
 
 
 def start_from_snapshot(session: LxcSession, config: Domain, *, paused: bool) -> DomainRef:
     """Start a container whose root was just put back; the caller holds its lock."""
     from polyvisor_lxc import snapshots
 
-    domain = _run(session, *_intend(session, config, autodestroy=False), fds=(), told=False)
-    if paused:
-        group = guests.look(session, domain.uuid).group
-        group.freeze(True)
-        _await_standstill(domain, group, True)
+    intent = booting.intend(session, config, autodestroy=False, paused=paused)
+    domain = booting.run(session, *intent, paused=paused, told=None)
     snapshots.tell_restored(session, domain, paused=paused)
     return domain
-
-
-def _intend(
-    session: LxcSession, config: Domain, *, autodestroy: bool, number: int | None = None
-) -> tuple[Domain, dict[str, Any], Plan]:
-    """The running instance, its status, written down before anything else exists of it, and what liblxc is told."""
-    from polyvisor_lxc import configuration, live, preparation
-
-    uuid = configuration.identity(config)
-    running = live.instance(config, _next_id(session) if number is None else number)
-    status = live.status(running)
-    if autodestroy:
-        myself = Process.running(os.getpid())
-        assert myself is not None
-        status["owner"] = [myself.pid, myself.started]
-    plan = preparation.plan(session, running)
-    preparation.check(running, plan)  # refuse now, in our own words, what would fail below
-    session.store.write_status(uuid, {**status, "phase": guests.STARTING})
-    return running, status, plan
-
-
-def _run(
-    session: LxcSession,
-    running: Domain,
-    status: dict[str, Any],
-    plan: Plan,
-    *,
-    fds: Sequence[int],
-    told: bool = True,
-) -> DomainRef:
-    from polyvisor_lxc import configuration
-
-    uuid = configuration.identity(running)
-    files = session.files(uuid)
-    try:
-        status = _boot(session, running, files, status, plan, fds)
-    except BaseException:
-        _undo(session, files)
-        raise
-    domain = DomainRef(running.name, uuid, status["id"])
-    ended.forget(session, uuid)
-    if told:
-        bus.tell(session, domain, Lifecycle.STARTED, "booted")
-    if "owner" in status:
-        session.tie(uuid)
-    return domain
-
-
-def _boot(
-    session: LxcSession, running: Domain, files: GuestFiles, status: dict[str, Any], plan: Plan, fds: Sequence[int]
-) -> dict[str, Any]:
-    """Have liblxc run the container; returns its status, written."""
-    from polyvisor_lxc import audit, bandwidth, endings, live, vcpus
-
-    _prepare(session, files, plan)
-    endings.write_wishes(files, running)
-    command = ["lxc-start", "--name", str(files.uuid), "--lxcpath", files.lxcpath, "--rcfile", files.config]
-    command += ["--daemon", "--pidfile", files.pid]
-    words = [*tools.hearing(), tools.find("lxc-start"), *command[1:], "--", *plan.command]
-    answer = _under_policy(running, lambda: tools.run(words, timeout=tools.LONGEST_START, descriptors=fds))
-    if answer.code:
-        raise _failure(running.name, files, answer)
-    # an init that does little may have ended by now, and its monitor too; that is told like any other end
-    process = _monitor(files) or Process(0, 0)
-    init = _init(process)
-    status |= {
-        "pid": process.pid,
-        "started": process.started,
-        "since": time.time(),
-        "groups": guests.own_groups(init, session, files.uuid) if init is not None else {},
-        "around": guests.own_groups(process.pid, session, files.uuid) if process.pid else {},
-        "taints": audit.relaxed(running),
-        "consoles": live.consoles(running, files),
-    }
-    if process.pid and running.cputune is not None and running.cputune.emulator_pin is not None:
-        vcpus.place_monitor(process.pid, running)
-    bandwidth.apply_all(running, init)
-    write_atomic(files.live, live.document(running), durable=False)
-    status |= {"phase": guests.RUNNING}
-    session.store.write_status(files.uuid, status)
-    return status
-
-
-def _under_policy(running: Domain, work: Callable[[], tools.Answer]) -> tools.Answer:
-    """Call ``work``, which starts the container, with the memory policy that ``<numatune>`` asks for."""
-    memory = running.numatune.memory if running.numatune is not None else None
-    if memory is None or memory.mode not in ("preferred", "interleave") or not memory.nodeset:
-        return work()
-    from polyvisor.host import parse_cpu_list
-    from polyvisor_lxc import kernel
-
-    return kernel.with_memory_policy(memory.mode, parse_cpu_list(memory.nodeset), work)
-
-
-def _monitor(files: GuestFiles) -> Process | None:
-    with reported("read", files.pid), open(files.pid, encoding="ascii") as file:
-        return Process.running(int(file.read()))
-
-
-def _init(process: Process) -> int | None:
-    from polyvisor.host.process import children
-
-    return next(iter(children(process.pid)), None)
-
-
-def _prepare(session: LxcSession, files: GuestFiles, plan: Plan) -> None:
-    from polyvisor_lxc import confinement
-
-    guests.remove_files(files)
-    make_private_directory(files.directory)
-    make_private_directory(os.path.dirname(files.console))
-    from polyvisor_lxc import endings
-
-    contents = (
-        (files.console, ""),
-        (files.hook, endings.hook(session, files)),
-        (files.config, plan.text),
-        (files.seccomp, confinement.seccomp_policy()),
-        (files.journal, ""),
-    )
-    for path, text in contents:
-        with reported("write", path):
-            descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-            try:
-                os.write(descriptor, text.encode())
-            finally:
-                os.close(descriptor)
-
-
-def _failure(name: str, files: GuestFiles, answer: tools.Answer) -> HypervisorError:
-    """Why the container did not come up, in liblxc's words."""
-    said = journal.complaints(files.journal) or [line for line in answer.errors.splitlines() if line]
-    why = "; ".join(dict.fromkeys(said)) or f"lxc-start ended with status {answer.code}"
-    return HypervisorError(
-        f"LXC could not start domain {name!r}: {why}",
-        driver="lxc",
-        hint=_hint(why),
-        details={"output": answer.errors, "status": answer.code},
-    )
-
-
-_HINTS = (
-    ("newuidmap", "the ids must be granted to the user in /etc/subuid and /etc/subgid"),
-    (
-        "cgroup",
-        "the control groups must be delegated to the user: log in under a manager that does so (systemd with "
-        "Delegate=yes, or Debian's libpam-cgfs), or run as root",
-    ),
-    ("Failed to exec", "is os/init a program within the root, for this architecture, with its libraries?"),
-    ("Read-only file system", "the root is read-only: make the mount points in it beforehand"),
-    ("mount", "see the document's filesystems: does each source exist, and has its target a place in the root?"),
-    ("network", "see the document's interfaces: does the bridge or device exist?"),
-)
-
-
-def _hint(why: str) -> str | None:
-    return next((hint for mark, hint in _HINTS if mark in why), None)
-
-
-def _undo(session: LxcSession, files: GuestFiles) -> None:
-    """Leave nothing of a start that failed, except why in the table of ended containers."""
-    found = guests.look(session, files.uuid)
-    if found.alive:
-        guests.abandon(session, found)
-    guests.clear_half_started(session, files.uuid)
-    if session.store.find(uuid=files.uuid) is not None:
-        ended.remember(session, files.uuid, "failed", {"when": time.time()})
-    guests.remove_files(files)
-    session.store.remove_status(files.uuid)
-
-
-def _next_id(session: LxcSession) -> int:
-    """A number no container below these directories has had since the host came up."""
-    path = f"{session.paths.run}/last-id"
-    with locked(f"{path}.lock", subject="the counter of domain ids"):
-        try:
-            with open(path, "rb") as file:
-                number = int(file.read()) + 1
-        except (FileNotFoundError, ValueError):
-            number = 1 + max((status.get("id", 0) for status in session.store.statuses().values()), default=0)
-        write_atomic(path, b"%d" % number, durable=False)
-    return number
 
 
 # -- stopping ---------------------------------------------------------------------------------------------
@@ -328,24 +139,11 @@ def _stand(session: LxcSession, domain: DomainRef, *, still: bool) -> None:
         if found.group.frozen() is still:
             return
         found.group.freeze(still)
-        _await_standstill(domain, found.group, still)
+        stopping.await_standstill(domain, found.group, still)
         if not still:
             session.store.write_status(domain.uuid, {**found.status, "why": "unpaused"})
         event, detail = (Lifecycle.SUSPENDED, "paused") if still else (Lifecycle.RESUMED, "unpaused")
         bus.tell(session, found.ref(found.status["name"]), event, detail)
-
-
-def _await_standstill(domain: DomainRef, group: Group, still: bool) -> None:
-    deadline = time.monotonic() + STANDSTILL
-    while not group.settled(still):
-        if time.monotonic() > deadline:
-            stopping.thaw(group)
-            raise OperationTimeout(
-                f"{domain} does not stand still: a process of it is stuck in the kernel",
-                target=str(domain),
-                driver="lxc",
-            )
-        time.sleep(0.001)
 
 
 def shutdown(session: LxcSession, domain: DomainRef, modes: Sequence[ShutdownMode]) -> None:
@@ -404,7 +202,7 @@ def reset(session: LxcSession, domain: DomainRef) -> None:
         config = configuration.parse(configuration.text(configuration.read_live(session, domain)))
         tied, number = "owner" in found.status, found.id
         stopping.stop(session, found, graceful=False)
-        again = _run(session, *_intend(session, config, autodestroy=tied, number=number), fds=())
+        again = booting.run(session, *booting.intend(session, config, autodestroy=tied, number=number))
         bus.publish(session, Event(EventKind.REBOOT, again, data={"by_guest": False}))
 
 
