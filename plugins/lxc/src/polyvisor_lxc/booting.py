@@ -39,10 +39,10 @@ def intend(
 
     With ``number`` it is the same instance still as one that has just ended; ``paused`` has it held before its init
     runs. Raises UnsupportedConfiguration for what would fail in the middle."""
-    from polyvisor_lxc import configuration, live, preparation
+    from polyvisor_lxc import configuration, live, networks, preparation
 
     uuid = configuration.identity(config)
-    running = live.instance(config, _next_id(session) if number is None else number)
+    running = live.instance(networks.attached(session, config), _next_id(session) if number is None else number)
     status = live.status(running)
     if autodestroy:
         myself = Process.running(os.getpid())
@@ -69,14 +69,14 @@ def run(
 
     ``launch`` is how, lxc-start unless said otherwise. Raises HypervisorError with liblxc's reasons, and leaves
     nothing then."""
-    from polyvisor_lxc import configuration
+    from polyvisor_lxc import configuration, images
 
     uuid = configuration.identity(running)
     files = session.files(uuid)
     domain = DomainRef(running.name, uuid, status["id"])
     try:
         _prepare(session, files, plan, running, paused=paused)
-        answer = (launch or _starting(fds))(running, files, plan)
+        answer = images.mounted(running, lambda: (launch or _starting(fds))(running, files, plan))
         if answer.code:
             raise failure(running.name, files, answer)
         status = _record(session, running, files, status, domain, paused=paused)
@@ -169,6 +169,7 @@ def _prepare(session: LxcSession, files: GuestFiles, plan: Plan, running: Domain
         (files.config, plan.text),
         (files.seccomp, confinement.seccomp_policy()),
         (files.journal, ""),
+        *plan.files,
     ]
     if paused:
         contents.append((preparation.holding_script(files), preparation.holding(session, files)))
