@@ -14,10 +14,10 @@ from pyVmomi import vim
 
 from polyvisor.errors import AlreadyExists, InvalidState, UnsupportedConfiguration
 from polyvisor.spi import DomainRef, DomainState, Lifecycle, lifecycle
-from polyvisor_esx import extraconfig, labels, native, vim_reading, vim_writing
+from polyvisor_esx import extraconfig, labels, native, suspended, vim_reading, vim_writing
 from polyvisor_esx.datastores import escape_item
 from polyvisor_esx.faults import named
-from polyvisor_esx.guests import STATE, state_of
+from polyvisor_esx.guests import SAVES, STATE, mark_of, state_of
 from polyvisor_esx.inventory import only
 from polyvisor_esx.model import DatacenterPath
 from polyvisor_esx.session import EsxSession, guest_name, number_of, uuid_of, written_name
@@ -54,7 +54,9 @@ def made_document(session: EsxSession, machine: Any, row: dict[str, Any], networ
     extra = extraconfig.values(row.get("config.extraConfig"))
     config.title = extra.get(extraconfig.TITLE)
     config.metadata = metadata.kept(extra)
-    if str(row.get("runtime.powerState")) != "poweredOff":
+    power = str(row.get("runtime.powerState"))
+    saved = power == "suspended" and extra.get(extraconfig.SUSPENDED) in SAVES
+    if power != "poweredOff" and not saved:
         config.id = number_of(machine)
     labels.label(config, list(row["config.hardware"].device or ()))
     return config
@@ -247,7 +249,7 @@ def finder(session: EsxSession, spot: Place) -> vim_writing.Networks:
 # -- taking away, renaming ---------------------------------------------------------------------------------------
 
 
-def undefine(session: EsxSession, domain: DomainRef, *, snapshots_metadata: bool) -> None:
+def undefine(session: EsxSession, domain: DomainRef, *, managed_save: bool, snapshots_metadata: bool) -> None:
     """UnregisterVM: the server forgets the guest, whose files stay on the datastore."""
     machine, row = session.read(domain, (*STATE, "snapshot"))
     if state_of(session, machine, row).state.active:
@@ -264,6 +266,15 @@ def undefine(session: EsxSession, domain: DomainRef, *, snapshots_metadata: bool
             driver="esx",
             hint="pass snapshots_metadata to forget them too",
         )
+    if mark_of(session, machine, row) in SAVES:
+        if not managed_save:
+            raise InvalidState(
+                f"{domain} has a managed save image",
+                target=str(domain),
+                driver="esx",
+                hint="pass managed_save to throw it away too",
+            )
+        suspended.throw_away(session, domain)
     machine.UnregisterVM()
     session.forget(domain)
     session.remembered.pop(machine._GetMoId(), None)

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import os
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,10 @@ class Credentials:
 
     user: str
     password: str = field(repr=False)
+
+    def header(self) -> str:
+        """What HTTP's basic authentication sends (RFC 7617)."""
+        return "Basic " + b64encode(f"{self.user}:{self.password}".encode()).decode()
 
 
 def find(

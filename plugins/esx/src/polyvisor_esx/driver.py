@@ -11,6 +11,7 @@ from uuid import UUID
 
 from polyvisor.spi import URI, Affect, Column, ConnectContext, DomainRef, DomainRow, DomainState, StateInfo, hookimpl
 from polyvisor_esx.driver_devices import DeviceOperations
+from polyvisor_esx.driver_guest import GuestOperations
 from polyvisor_esx.driver_snapshots import SnapshotOperations
 from polyvisor_esx.driver_tuning import TuningOperations
 from polyvisor_esx.session import EsxSession, open_session
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from polyvisor.operations.listing import ControlInfo, DomainInfo
 
 
-class EsxDriver(DeviceOperations, SnapshotOperations, TuningOperations):
+class EsxDriver(DeviceOperations, GuestOperations, SnapshotOperations, TuningOperations):
     """VMware ESX hosts and vCenters."""
 
     name = "esx"
@@ -211,10 +212,10 @@ class EsxDriver(DeviceOperations, SnapshotOperations, TuningOperations):
     # -- lifecycle ----------------------------------------------------------------------------------------
 
     @hookimpl
-    def start(self, session: EsxSession, domain: DomainRef) -> DomainRef:
+    def start(self, session: EsxSession, domain: DomainRef, *, force_boot: bool) -> DomainRef:
         from polyvisor_esx import lifecycle
 
-        return lifecycle.start(session, domain)
+        return lifecycle.start(session, domain, force_boot=force_boot)
 
     @hookimpl
     def shutdown(self, session: EsxSession, domain: DomainRef, *, modes: Sequence[ShutdownMode]) -> None:
@@ -274,9 +275,9 @@ class EsxDriver(DeviceOperations, SnapshotOperations, TuningOperations):
     ) -> None:
         from polyvisor_esx import configuration
 
-        # there are no managed save images and no checkpoints; firmware variables and TPM state are part of the guest's
-        # own files, which stay where they are and are found again when it is registered
-        configuration.undefine(session, domain, snapshots_metadata=snapshots_metadata)
+        # there are no checkpoints; firmware variables and TPM state are part of the guest's own files, which stay where
+        # they are and are found again when it is registered
+        configuration.undefine(session, domain, managed_save=managed_save, snapshots_metadata=snapshots_metadata)
 
     @hookimpl
     def domain_config(self, session: EsxSession, domain: DomainRef, *, inactive: bool, secure: bool) -> Domain:

@@ -9,6 +9,10 @@ TITLE = "polyvisor.title"
 METADATA = "polyvisor.metadata"
 """The title, and the custom XML as JSON ``{namespace: element}``: VMware has a place for neither."""
 
+SUSPENDED = "polyvisor.suspended"
+"""What the suspension of a guest means: VMware has one for pausing, saving and sleeping. See
+:data:`polyvisor_esx.guests.SUSPENDED`."""
+
 
 def values(options: Iterable[Any] | None) -> dict[str, str]:
     """What is set, by key. Of several values of a key the last counts; an empty one means that it is not set."""

@@ -8,16 +8,24 @@ from typing import Any
 from polyvisor.errors import Busy, InvalidState, UnsupportedOption
 from polyvisor.operations.lifecycle import ShutdownMode
 from polyvisor.spi import DomainRef, DomainState, Event, EventKind, Lifecycle, lifecycle
-from polyvisor_esx import tasks
+from polyvisor_esx import suspended, tasks
 from polyvisor_esx.faults import named
-from polyvisor_esx.guests import remember, require
+from polyvisor_esx.guests import SAVES, STATE, mark_of, remember, require
 from polyvisor_esx.session import EsxSession, number_of
 
 RUNNING, PAUSED, OFF = DomainState.RUNNING, DomainState.PAUSED, DomainState.SHUT_OFF
+SLEEPING = DomainState.PM_SUSPENDED
 
 
-def start(session: EsxSession, domain: DomainRef) -> DomainRef:
-    """PowerOnVM_Task. A question that the start runs into is answered (``auto_answer``) or ends it."""
+def start(session: EsxSession, domain: DomainRef, *, force_boot: bool = False) -> DomainRef:
+    """PowerOnVM_Task, which takes a saved guest up where it was unless ``force_boot``.
+
+    A question that the start runs into is answered (``auto_answer``) or ends it."""
+    machine, row = session.read(domain, STATE)
+    if mark_of(session, machine, row) in SAVES:
+        if not force_boot:
+            return suspended.take_up(session, domain)
+        suspended.throw_away(session, domain)
     machine, _ = require(session, domain, OFF)
     remember(session, machine, "poweredOn", "booted")  # before the task: the watcher may hear of its end first
     tasks.wait(session, machine.PowerOnVM_Task(), machine=machine)
@@ -32,7 +40,7 @@ def _running(domain: DomainRef, machine: Any) -> DomainRef:
 
 def destroy(session: EsxSession, domain: DomainRef) -> None:
     """PowerOffVM_Task; a suspended guest loses its saved memory."""
-    machine, _ = require(session, domain, RUNNING, PAUSED)
+    machine, _ = require(session, domain, RUNNING, PAUSED, SLEEPING)
     remember(session, machine, "poweredOff", "destroyed")
     session.wait(machine.PowerOffVM_Task())
     session.tell(lifecycle(_running(domain, machine), Lifecycle.STOPPED, "destroyed"))
@@ -42,6 +50,7 @@ def suspend(session: EsxSession, domain: DomainRef) -> None:
     """SuspendVM_Task: the memory goes to disk, the guest stays where it was."""
 
     def to_disk(machine: Any) -> None:
+        suspended.unmark(session, machine)
         remember(session, machine, "suspended", "user")
         session.wait(machine.SuspendVM_Task())
         session.tell(lifecycle(_running(domain, machine), Lifecycle.SUSPENDED, "paused"))

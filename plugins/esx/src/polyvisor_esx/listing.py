@@ -12,7 +12,7 @@ from polyvisor.errors import InvalidState, NoSuchDomain
 from polyvisor.operations.listing import ControlInfo, DomainInfo
 from polyvisor.spi import Column, DomainRef, DomainRow, DomainState
 from polyvisor_esx import extraconfig, startup
-from polyvisor_esx.guests import STATE, state_of
+from polyvisor_esx.guests import SAVES, STATE, mark_of, read_marks, state_of
 from polyvisor_esx.session import IDENTITY, EsxSession, guest_name, number_of, ref_of, uuid_of
 
 MEMORY = ("config.hardware.memoryMB", "config.memoryAllocation.limit")
@@ -39,7 +39,9 @@ def rows(
     paths = dict.fromkeys((*IDENTITY, *STATE, *(path for column in columns for path in PATHS.get(column, ()))))
     started = startup.enabled(session) if autostart is not None or Column.AUTOSTART in columns else None
     found = []
-    for machine, facts in session.properties(vim.VirtualMachine, tuple(paths)).items():
+    everything = session.properties(vim.VirtualMachine, tuple(paths))
+    read_marks(session, everything)
+    for machine, facts in everything.items():
         uuid = uuid_of(facts)
         if uuid is None:
             continue  # the server is still making it, or cannot read its configuration
@@ -61,7 +63,7 @@ def _row(
     if Column.AUTOSTART in columns:
         wanted["autostart"] = autostart
     if Column.MANAGED_SAVE in columns:
-        wanted["managed_save"] = False  # VMware has no such images: what is suspended shows as paused
+        wanted["managed_save"] = mark_of(session, machine, facts) in SAVES
     if Column.MEMORY in columns:
         wanted["memory_kib"], wanted["max_memory_kib"] = memory_kib(facts)
     if Column.VCPUS in columns:
@@ -87,7 +89,8 @@ def memory_kib(facts: dict[str, Any]) -> tuple[int | None, int | None]:
 def lookup(session: EsxSession, *, name: str | None, uuid: UUID | None, id: int | None) -> DomainRef:
     """One guest by name, UUID or id. Raises NoSuchDomain; InvalidState when several have the name."""
     found = []
-    for machine, facts in session.properties(vim.VirtualMachine, IDENTITY).items():
+    rows = session.properties(vim.VirtualMachine, IDENTITY)
+    for machine, facts in rows.items():
         ref = ref_of(machine, facts)
         asked = ((name, ref.name), (uuid, uuid_of(facts)), (id, ref.id))
         if any(wanted is not None and wanted == has for wanted, has in asked):
@@ -103,6 +106,8 @@ def lookup(session: EsxSession, *, name: str | None, uuid: UUID | None, id: int 
         )
     machine, ref = found[0]
     session.learn(ref.uuid, machine)
+    if mark_of(session, machine, rows[machine]) in SAVES:
+        return DomainRef(ref.name, ref.uuid)  # it is off, and what is off has no id
     return ref
 
 
@@ -120,7 +125,7 @@ def info(session: EsxSession, domain: DomainRef) -> DomainInfo:
         cpu_time_ns=None,  # the server tells megahertz in use, not time
         persistent=True,
         autostart=machine in startup.enabled(session),
-        managed_save=False,
+        managed_save=mark_of(session, machine, facts) in SAVES,
         os_type="hvm",
     )
 

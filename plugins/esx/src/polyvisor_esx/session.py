@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -25,6 +25,7 @@ from polyvisor_esx import credentials
 from polyvisor_esx.address import Address, parse_address
 
 if TYPE_CHECKING:
+    from polyvisor_esx.closing import Closing
     from polyvisor_esx.inventory import Inventory, Place
     from polyvisor_esx.transport import Transport
     from polyvisor_esx.watching import Watcher
@@ -58,6 +59,10 @@ class EsxSession(Session):
         self._views: dict[tuple[Any, str], Any] = {}
         self._lock = threading.Lock()
         self._watcher: Watcher | None = None
+        self.authorization: Callable[[], str] = str
+        """Makes the header that names the user and gives the password, for pages that know no sessions."""
+        self.closing: Closing | None = None
+        """Tells somebody that the server is out of reach."""
         self._ended = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="polyvisor-esx-keep-alive", daemon=True)
         self._keeper.start()
@@ -213,6 +218,8 @@ class EsxSession(Session):
 
     def close(self) -> None:
         self._ended.set()
+        if self.closing is not None:
+            self.closing.stop()
         self.watch(False)
         try:
             self.transport.login = None
@@ -285,6 +292,7 @@ def open_session(uri: URI, context: ConnectContext) -> EsxSession:
         login()
         transport.login = login
         session = EsxSession(uri, context, address, transport, content)
+        session.authorization = known.header
         try:
             _ = session.place
         except BaseException:

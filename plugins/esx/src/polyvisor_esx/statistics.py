@@ -20,7 +20,7 @@ from polyvisor.operations.records import REASONS
 from polyvisor.operations.statistics import DomainStats, MemoryUse, StatsGroup
 from polyvisor.spi import DomainRef, DomainState, StateInfo
 from polyvisor_esx.disks import capacity, stored
-from polyvisor_esx.guests import STATE, state_of
+from polyvisor_esx.guests import STATE, read_marks, state_of
 from polyvisor_esx.labels import cards_of, disks_of
 from polyvisor_esx.session import IDENTITY, EsxSession, ref_of, uuid_of
 
@@ -166,7 +166,9 @@ def collect(
     if persistent is False:
         return []
     kept: dict[Any, tuple[Row, StateInfo]] = {}
-    for machine, row in _rows(session, domains, wanted).items():
+    rows = _rows(session, domains, wanted)
+    read_marks(session, rows)
+    for machine, row in rows.items():
         state = state_of(session, machine, row)
         if active in (None, state.state.active) and (states is None or state.state in states):
             kept[machine] = row, state

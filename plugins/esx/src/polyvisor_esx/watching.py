@@ -40,6 +40,18 @@ ATTEMPTS = 25
 reach cancels nothing; the thread then ends by itself, in silence."""
 
 
+MEANT = {
+    ("suspended", "saved"): (Lifecycle.STOPPED, "saved"),
+    ("suspended", "standby"): (Lifecycle.PM_SUSPENDED, "memory"),
+    ("poweredOn", "restored"): (Lifecycle.STARTED, "restored"),
+    ("poweredOn", "wakeup"): (Lifecycle.STARTED, "wakeup"),
+}
+"""Power state, and why our own call led there -> what that is called, where it is no pause and no start."""
+
+SILENT = "save removed"
+"""Why a guest went off that was off already."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What is known of a guest. ``number`` is that of its reference; ``closing`` says that its system shuts down;
@@ -95,8 +107,8 @@ def told(before: Seen | None, now: Seen | None, reason: str = "") -> Iterator[Ev
     elif before.name != now.name:
         yield lifecycle(before.off, Lifecycle.UNDEFINED, "renamed")
         yield lifecycle(now.off, Lifecycle.DEFINED, "renamed")
-    if before.power != now.power:
-        event, detail = _change(before, now, reason)
+    if before.power != now.power and reason != SILENT:
+        event, detail = MEANT.get((now.power, reason)) or _change(before, now, reason)
         yield lifecycle(now.on, event, detail)
 
 
