@@ -22,6 +22,9 @@ func diskHandlers() map[string]handler {
 			return func(types.AnyType) {
 				if spec, ok := asked.Spec.(*types.FileBackedVirtualDiskSpec); ok {
 					capacities.Store(asked.Name, spec.CapacityKb)
+					if spec.DiskType == string(types.VirtualDiskTypeThin) {
+						thin.Store(asked.Name, true)
+					}
 				}
 			}
 		}),
@@ -38,7 +41,10 @@ func diskHandlers() map[string]handler {
 		}),
 		"DeleteVirtualDisk_Task": mends(func(c *call) func(types.AnyType) {
 			asked := c.Body.(*types.DeleteVirtualDisk_Task)
-			return func(types.AnyType) { capacities.Delete(asked.Name) }
+			return func(types.AnyType) {
+				capacities.Delete(asked.Name)
+				thin.Delete(asked.Name)
+			}
 		}),
 		"ExtendVirtualDisk_Task": answers(extend),
 	}

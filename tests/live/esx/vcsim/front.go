@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"strings"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/soap"
@@ -51,6 +52,7 @@ type front struct {
 	pager     *pager
 	pages     map[string]http.HandlerFunc
 	holder    *holder
+	files     *folder
 }
 
 var methodName = regexp.MustCompile(`<(?:\w+:)?Body[^>]*>\s*<(?:\w+:)?(\w+)`)
@@ -59,6 +61,10 @@ var taskName = regexp.MustCompile(`<returnval type="Task">([^<]+)</returnval>`)
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if page, ok := f.pages[r.URL.Path]; ok {
 		page(w, r)
+		return
+	}
+	if strings.HasPrefix(r.URL.Path, "/folder/") {
+		f.files.serve(w, r, f.simulator)
 		return
 	}
 	if r.Method != http.MethodPost {
@@ -86,9 +92,9 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // newFront makes the whole server of a simulator's handler.
 func newFront(inner http.Handler, center bool, limit int) *front {
-	f := &front{simulator: inner, center: center, holder: newHolder(), handlers: map[string]handler{}}
+	f := &front{simulator: inner, center: center, holder: newHolder(), files: &folder{}, handlers: map[string]handler{}}
 	f.pager = &pager{limit: limit, left: map[string]page{}}
-	for _, more := range []map[string]handler{guestHandlers(f), snapshotHandlers(), moveHandlers(f), diskHandlers()} {
+	for _, more := range []map[string]handler{guestHandlers(f), snapshotHandlers(), moveHandlers(f), diskHandlers(), storageHandlers(), networkHandlers()} {
 		for name, each := range more {
 			f.handlers[name] = each
 		}
@@ -100,6 +106,7 @@ func newFront(inner http.Handler, center bool, limit int) *front {
 		"/tests/guest":    serveGuest,
 		"/tests/hold":     f.holder.serveHold,
 		"/tests/release":  f.holder.serveRelease,
+		"/tests/folder":   f.files.serveTrouble,
 	}
 	return f
 }
