@@ -27,6 +27,7 @@ def attached(session: LxcSession, config: Domain) -> Domain:
     Raises NoSuchNetwork, and what else :meth:`polyvisor.state.Networks.attach` does."""
     held: Any = config.devices
     if not any(interface.type == "network" for interface in held.interfaces):
+        _refuse_taken(session, config)
         return config
     config = config.copy()
     held = config.devices
@@ -35,6 +36,7 @@ def attached(session: LxcSession, config: Domain) -> Domain:
         held.interfaces[place] = made = attached_device(session, interface, chosen)
         if made.type == "direct":
             chosen[made.source.dev] += 1
+    _refuse_taken(session, config)
     return config
 
 
@@ -42,6 +44,26 @@ def attached_device(session: LxcSession, interface: Any, chosen: Counter[str] | 
     """One interface as it is while the container runs; ``chosen``: cards that others of that container will use."""
     found = Networks(session.paths)
     return found.attach(interface, use=lambda: cards_in_use(session) + (chosen or Counter()))
+
+
+def _refuse_taken(session: LxcSession, config: Domain) -> None:
+    """Raise UnsupportedConfiguration for a card that is to be passed through and has devices of containers on it.
+
+    The kernel takes one such device on a card, and says "Invalid argument" to the next."""
+    held: Any = config.devices
+    alone = [one for one in held.interfaces if one.type == "direct" and one.source.mode == "passthrough"]
+    used = cards_in_use(session) if alone else Counter[str]()
+    for one in alone:
+        name = one.source.dev
+        above = os.path.isdir(f"{NET}/{name}") and any(
+            each.startswith("upper_") for each in os.listdir(f"{NET}/{name}")
+        )
+        if used[name] or above:
+            raise refusal(
+                f"<source dev={name!r} mode='passthrough'>",
+                one,
+                why="is for one device, and there is one on it already",
+            )
 
 
 def cards_in_use(session: LxcSession) -> Counter[str]:
@@ -80,7 +102,6 @@ def check_device(device: Any) -> None:
     if device.type == "direct":
         _device(device.source.dev)
         _kind(device)
-        _card(device)
 
 
 def _bridge(bridge: str, network: str | None) -> None:
@@ -108,7 +129,14 @@ def _bridge(bridge: str, network: str | None) -> None:
 def _vlans(device: Any, bridge: str) -> None:
     if device.vlan is None:
         return
-    with open(f"{NET}/{bridge}/bridge/vlan_filtering", encoding="ascii") as file:
+    path = f"{NET}/{bridge}/bridge/vlan_filtering"
+    if not os.path.exists(path):
+        raise UnsupportedConfiguration(
+            "the bridges of this kernel cannot tell VLANs apart",
+            driver="lxc",
+            hint="it is made without CONFIG_BRIDGE_VLAN_FILTERING; use a bridge for each VLAN, over a device of it",
+        )
+    with open(path, encoding="ascii") as file:
         if file.read().strip() == "1":
             return
     raise UnsupportedConfiguration(
@@ -142,17 +170,4 @@ def _kind(device: Any) -> None:
             "this kernel has no ipvlan devices",
             driver="lxc",
             hint="load the module (modprobe ipvlan), or leave out <model> for a macvlan device",
-        )
-
-
-def _card(device: Any) -> None:
-    """A card that is passed through has no other device on it (macvlan, Documentation/networking)."""
-    if device.source.mode != "passthrough":
-        return
-    above = [name for name in os.listdir(f"{NET}/{device.source.dev}") if name.startswith("upper_")]
-    if above:
-        raise refusal(
-            f"<source dev={device.source.dev!r} mode='passthrough'>",
-            device,
-            why=f"is for one device, and {above[0].removeprefix('upper_')} is on it already",
         )
