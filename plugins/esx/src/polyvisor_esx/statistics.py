@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
+from xml.sax.saxutils import escape
 
 from pyVmomi import vim
 
@@ -19,6 +20,7 @@ from polyvisor.errors import InvalidState, NoSuchDomain, UnsupportedOption
 from polyvisor.operations.records import REASONS
 from polyvisor.operations.statistics import DomainStats, MemoryUse, StatsGroup
 from polyvisor.spi import DomainRef, DomainState, StateInfo
+from polyvisor_esx import replies
 from polyvisor_esx.disks import capacity, stored
 from polyvisor_esx.guests import STATE, read_marks, state_of
 from polyvisor_esx.labels import cards_of, disks_of
@@ -203,16 +205,27 @@ def samples(session: EsxSession, machines: Sequence[Any]) -> dict[Any, dict[str,
     """The last sample of each running guest; one request for each :data:`CHUNK` of them."""
     known = counters(session)
     names = {known[name]: name for name in (*WHOLE, *SINGLE) if name in known}
-    asked = [Manager.MetricId(counterId=key, instance=EVERY if name in SINGLE else "") for key, name in names.items()]
     found: dict[Any, dict[str, int | float | bool | str]] = {}
     for start in range(0, len(machines), CHUNK):
-        questions = [
-            Manager.QuerySpec(entity=machine, metricId=asked, intervalId=SAMPLE, maxSample=1)
-            for machine in machines[start : start + CHUNK]
-        ]
-        for answer in session.content.perfManager.QueryPerf(querySpec=questions):
+        asked = questions(machines[start : start + CHUNK], names)
+        answers = session.transport.answer(session.content.perfManager, Manager.QueryPerf, written=asked)
+        for each in replies.children(answers, "returnval"):
+            answer = replies.value(each, session.transport, Manager.EntityMetric)
             found[answer.entity] = dict(sample_of(answer, names))
     return found
+
+
+def questions(machines: Iterable[Any], names: dict[int, str]) -> str:
+    """Arguments of QueryPerf: the last real-time sample of the same counters for each guest."""
+    asked = "".join(
+        f"<metricId><counterId>{key}</counterId><instance>{EVERY if name in SINGLE else ''}</instance></metricId>"
+        for key, name in names.items()
+    )
+    return "".join(
+        f'<querySpec><entity type="VirtualMachine">{escape(machine._GetMoId())}</entity><maxSample>1</maxSample>'
+        f"{asked}<intervalId>{SAMPLE}</intervalId></querySpec>"
+        for machine in machines
+    )
 
 
 def sample_of(answer: Any, names: dict[int, str]) -> Iterator[Figure]:

@@ -125,13 +125,14 @@ class Transport(SoapStubAdapter):  # type: ignore[misc]
         """Make a call; raises errors of ours only."""
         return self._made(info, lambda: SoapStubAdapter.InvokeMethod(self, mo, info, args, outerStub))
 
-    def answer(self, mo: Any, method: Any, **arguments: Any) -> etree._Element:
+    def answer(self, mo: Any, method: Any, written: str = "", **arguments: Any) -> etree._Element:
         """Make a call whose answer is large, and return that as it came: the element ``...Response``.
 
-        ``method`` is pyvmomi's (``vmodl.query.PropertyCollector.RetrievePropertiesEx``); raises errors of ours only."""
+        ``method`` is pyvmomi's (``vmodl.query.PropertyCollector.RetrievePropertiesEx``); ``written`` are arguments as
+        XML, in place of others, where there are too many for objects. Raises errors of ours only."""
         info = method.info
-        args = [arguments.get(each.name) for each in info.params]
-        found: etree._Element = self._made(info, lambda: self._posted(mo, info, args))
+        args = [] if written else [arguments.get(each.name) for each in info.params]
+        found: etree._Element = self._made(info, lambda: self._posted(mo, info, args, written))
         return found
 
     def _made(self, info: Any, call: Callable[[], Any]) -> Any:
@@ -194,9 +195,10 @@ class Transport(SoapStubAdapter):  # type: ignore[misc]
                 time.sleep(PAUSE * 2**attempt)
         raise AssertionError("unreachable")
 
-    def _posted(self, mo: Any, info: Any, args: Any) -> etree._Element:
+    def _posted(self, mo: Any, info: Any, args: Any, written: str) -> etree._Element:
         """The answer to one request, parsed while it arrives; raises the server's faults as pyvmomi does."""
-        request = self.SerializeRequest(mo, info, args)
+        before, end, after = self.SerializeRequest(mo, info, args).rpartition(f"</{info.wsdlName}>".encode())
+        request = before + written.encode() + end + after
         connection = self.GetConnection()
         try:
             connection.request("POST", self.path, request, self._headers())
