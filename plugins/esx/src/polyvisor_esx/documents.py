@@ -20,8 +20,11 @@ PATHS = tuple(dict.fromkeys((*vim_reading.PATHS, *IDENTITY, "runtime.host")))
 def every(session: EsxSession) -> Iterator[tuple[DomainRef, Domain]]:
     """Each guest with its document; two requests, however many there are."""
     rows = session.properties(vim.VirtualMachine, PATHS)
-    known = {machine: row for machine, row in rows.items() if uuid_of(row) is not None and "config.hardware" in row}
-    networks = configuration.networks_of(session, *known.values())
-    for machine, row in known.items():
-        session.learn(ref_of(machine, row).uuid, machine)
-        yield ref_of(machine, row), configuration.made_document(session, machine, row, networks)
+    networks = {ref._GetMoId(): row["name"] for ref, row in session.properties(vim.Network, ("name",)).items()}
+    for machine in tuple(rows):
+        row = rows.pop(machine)  # what was looked at of it is let go
+        if uuid_of(row) is None or "config.hardware" not in row:
+            continue  # the server is still making it, or cannot read its configuration
+        ref = ref_of(machine, row)
+        session.learn(ref.uuid, machine)
+        yield ref, configuration.made_document(session, machine, row, networks)
