@@ -9,7 +9,7 @@ import pytest
 from polyvisor import model
 from polyvisor.errors import UnsupportedConfiguration
 from polyvisor.model.domain.devices.filesystem import DirectoryExport, Filesystem, FilesystemTarget
-from polyvisor_lxc import images, links, translation
+from polyvisor_lxc import links, staging, translation
 from polyvisor_lxc.cgroups import Hierarchies
 from polyvisor_lxc.live import instance
 from polyvisor_lxc.model import CLASSES
@@ -86,7 +86,7 @@ def test_a_container_knows_its_name_and_uuid() -> None:
     ],
 )
 def test_what_the_root_is(root: str, expected: list[str]) -> None:
-    place = images.place(filesystem_at("/"))
+    place = staging.place(filesystem_at("/"))
     assert [line.replace(place, "IMAGE") for line in lines(plan(root=root), "lxc.rootfs")] == expected
 
 
@@ -103,27 +103,27 @@ def test_other_images_than_raw_ones_are_roots_without_ids_of_their_own() -> None
 @pytest.mark.parametrize(
     ("device", "expected"),
     [
-        ("type='mount'><source dir='/nowhere'/>", "/nowhere mnt none bind,create=dir,idmap=container 0 0"),
-        ("type='bind'><source dir='/nowhere'/>", "/nowhere mnt none bind,create=dir,idmap=container 0 0"),
+        ("type='mount'><source dir='/nowhere'/>", "STAGED mnt none bind,create=dir,idmap=container 0 0"),
+        ("type='bind'><source dir='/nowhere'/>", "STAGED mnt none bind,create=dir,idmap=container 0 0"),
         (
             "type='mount'><source dir='/nowhere'/><readonly/>",
-            "/nowhere mnt none bind,create=dir,ro,idmap=container 0 0",
+            "STAGED mnt none bind,create=dir,ro,idmap=container 0 0",
         ),
         ("type='ram'><source usage='4' units='MiB'/>", "tmpfs mnt tmpfs size=4194304,create=dir 0 0"),
-        ("type='file'><source file='/i.img'/>", "IMAGE mnt none bind,create=dir,idmap=container 0 0"),
-        ("type='block'><source dev='/dev/sdz'/><readonly/>", "IMAGE mnt none bind,create=dir,ro,idmap=container 0 0"),
+        ("type='file'><source file='/i.img'/>", "STAGED mnt none bind,create=dir,idmap=container 0 0"),
+        ("type='block'><source dev='/dev/sdz'/><readonly/>", "STAGED mnt none bind,create=dir,ro,idmap=container 0 0"),
     ],
 )
 def test_how_filesystems_are_mounted(device: str, expected: str) -> None:
     found = plan(devices=f"<filesystem {device}<target dir='/mnt'/></filesystem>")
-    expected = expected.replace("IMAGE", images.place(filesystem_at("/mnt")))
+    expected = expected.replace("STAGED", staging.place(filesystem_at("/mnt")))
     assert f"lxc.mount.entry = {expected}" in lines(found, "lxc.mount.entry")
 
 
 def test_mapped_file_systems_are_shown_with_the_ids_of_the_document() -> None:
     idmap = "<idmap><uid start='0' target='5000' count='9'/><gid start='0' target='6000' count='9'/></idmap>"
     mapped = "<filesystem accessmode='mapped'><source dir='/nowhere'/><target dir='/mnt'/></filesystem>"
-    shown = "lxc.mount.entry = /nowhere mnt none bind,create=dir,idmap=container 0 0"
+    shown = f"lxc.mount.entry = {staging.place(filesystem_at('/mnt'))} mnt none bind,create=dir,idmap=container 0 0"
     assert shown in lines(plan(more=idmap, devices=mapped), "lxc.mount.entry")
     relaxed = "<container:confinement xmlns:container='urn:polyvisor:lxc:1' userns='no'/>"
     with pytest.raises(UnsupportedConfiguration, match="user namespace"):

@@ -17,7 +17,8 @@ from polyvisor.host.process import Process, children
 from polyvisor.spi import DomainRef, Lifecycle
 from polyvisor.state import locked, reported, write_atomic
 from polyvisor.state.disk import make_private_directory
-from polyvisor_lxc import bus, ended, guests, journal, stopping, tools
+from polyvisor.local import bus, ended
+from polyvisor_lxc import guests, journal, stopping, tools
 from polyvisor_lxc.cgroups import Group
 from polyvisor_lxc.session import GuestFiles, LxcSession
 
@@ -39,7 +40,8 @@ def intend(
 
     With ``number`` it is the same instance still as one that has just ended; ``paused`` has it held before its init
     runs. Raises UnsupportedConfiguration for what would fail in the middle."""
-    from polyvisor_lxc import configuration, live, networks, preparation
+    from polyvisor.local import configuration
+    from polyvisor_lxc import live, networks, preparation
 
     uuid = configuration.identity(config)
     running = live.instance(networks.attached(session, config), _next_id(session) if number is None else number)
@@ -69,14 +71,15 @@ def run(
 
     ``launch`` is how, lxc-start unless said otherwise. Raises HypervisorError with liblxc's reasons, and leaves
     nothing then."""
-    from polyvisor_lxc import configuration, images
+    from polyvisor.local import configuration
+    from polyvisor_lxc import staging
 
     uuid = configuration.identity(running)
     files = session.files(uuid)
     domain = DomainRef(running.name, uuid, status["id"])
     try:
         _prepare(session, files, plan, running, paused=paused)
-        answer = images.mounted(running, lambda: (launch or _starting(fds))(running, files, plan))
+        answer = staging.mounted(running, lambda: (launch or _starting(fds))(running, files, plan))
         if answer.code:
             raise failure(running.name, files, answer)
         status = _record(session, running, files, status, domain, paused=paused)

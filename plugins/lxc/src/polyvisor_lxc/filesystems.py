@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from polyvisor_lxc import images
+from polyvisor_lxc import staging
 from polyvisor_lxc.support import only, refusal
 
 _UNDERSTOOD = ("type", "accessmode", "driver", "source", "target", "readonly", "boot", "acpi")
@@ -58,7 +58,7 @@ def check(one: Any) -> None:
         raise refusal("<source socket=...>", one, why="is for virtiofs; name a directory")
     only(one, *_UNDERSTOOD, "multidevs")
     if one.type in ("file", "block"):
-        images.check(one)
+        staging.check(one)
     elif one.driver is not None and one.driver.type not in (None, "path"):
         raise refusal(f"<driver type={one.driver.type!r}> of <filesystem> {one.target.dir}", one)
 
@@ -78,19 +78,22 @@ def asks_shift(one: Any, *, mapped: bool) -> bool:
     return True
 
 
-def mount_words(one: Any, *, shifted: bool) -> tuple[str, ...]:
-    """A file system that is not the root, as source, target, type and options of a mount."""
+def mount_words(one: Any, *, shifted: bool, staged: bool) -> tuple[str, ...]:
+    """A file system that is not the root, as source, target, type and options of a mount.
+
+    ``staged``: directories are taken from where :mod:`.staging` has put them."""
     check(one)
     target, readonly = one.target.dir, ["ro"] if one.readonly else []
     shift = ["idmap=container"] if shifted else []
     match one.type:
         case "mount" | "bind":
             kind = "file" if os.path.isfile(one.source.dir) else "dir"
-            return one.source.dir, target, "none", "bind" if shifted else "rbind", f"create={kind}", *readonly, *shift
+            source, bind = staging.place(one) if staged else one.source.dir, "bind" if shifted else "rbind"
+            return source, target, "none", bind, f"create={kind}", *readonly, *shift
         case "ram":
             return "tmpfs", target, "tmpfs", f"size={ram_bytes(one)}", "create=dir", *readonly
         case "file" | "block":
-            return images.place(one), target, "none", "bind", "create=dir", *readonly, *shift
+            return staging.place(one), target, "none", "bind", "create=dir", *readonly, *shift
     raise refusal(f"<filesystem type={str(one.type)!r}>", one)
 
 

@@ -23,7 +23,7 @@ _MOVE_MOUNT_F_EMPTY_PATH = 4
 _MOUNT_ATTR_RDONLY, _MOUNT_ATTR_IDMAP = 0x1, 0x100000
 _CLONE_FS, _CLONE_NEWNS = 0x200, 0x20000
 _MS_RDONLY, _MNT_DETACH = 1, 2
-_MS_REC, _MS_SLAVE = 0x4000, 0x80000
+_MS_BIND, _MS_REC, _MS_SLAVE = 0x1000, 0x4000, 0x80000
 
 _library = ctypes.CDLL(None, use_errno=True)
 
@@ -56,6 +56,13 @@ def place_mount(tree: int, target: str) -> None:
     """Mount what ``clone_mount`` made at ``target`` of the calling thread's mount namespace. Raises HostError."""
     done = _library.syscall(_MOVE_MOUNT, tree, b"", _AT_FDCWD, os.fsencode(target), _MOVE_MOUNT_F_EMPTY_PATH)
     _checked(done, f"mount at {target} of the container")
+
+
+def bind_mount(source: str, target: str) -> None:
+    """Show ``source``, with what is mounted below it, at ``target`` among the thread's mounts. Raises HostError."""
+    flags = ctypes.c_ulong(_MS_BIND | _MS_REC)
+    done = _library.mount(os.fsencode(source), os.fsencode(target), None, flags, None)
+    _checked(done, f"mount {source} for a container")
 
 
 def mount_memory(target: str, size: int, *, readonly: bool) -> None:

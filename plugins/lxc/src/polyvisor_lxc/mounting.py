@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from polyvisor.errors import HostError, HypervisorError, UnsupportedConfiguration
-from polyvisor_lxc import filesystems, images, kernel
+from polyvisor_lxc import filesystems, kernel, staging
 
 
 def attach(init: int, filesystem: Any, *, shifted: bool) -> None:
@@ -28,7 +28,7 @@ def attach(init: int, filesystem: Any, *, shifted: bool) -> None:
             _inside(init, mount)
         case "file" | "block":
             with _ids(init, shifted=shifted) as userns:
-                _place(init, images.detached(filesystem, userns), target, directory=True)
+                _place(init, staging.detached(filesystem, userns), target, directory=True)
         case _:
             raise UnsupportedConfiguration(
                 f"<filesystem type={str(filesystem.type)!r}> cannot be mounted in a running container",

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from polyvisor.errors import UnsupportedConfiguration
-from polyvisor_lxc import configuration, confinement, images, networks, tools, translation
+from polyvisor.local import configuration
+from polyvisor_lxc import confinement, networks, staging, tools, translation
 
 if TYPE_CHECKING:
     from polyvisor.model.domain import Domain
@@ -68,7 +69,8 @@ def holding(session: LxcSession, files: GuestFiles) -> str:
 
 def _namespace(session: LxcSession, kind: str, name: str) -> str:
     """A namespace of another container, which must run, as the pid of its init."""
-    from polyvisor_lxc import guests, listing
+    from polyvisor.local import listing
+    from polyvisor_lxc import guests
 
     domain = listing.lookup(session, name=name, uuid=None, id=None)
     return str(guests.require_init(session, domain)[1])
@@ -120,7 +122,7 @@ def _check_source(one: Any) -> None:
             driver="lxc",
             hint="make it, or name another in <source>",
         )
-    images.require_nbd(one)
+    staging.require_nbd(one)
     if one.type == "file" and not one.readonly and not os.access(path, os.W_OK):
         raise UnsupportedConfiguration(
             f"the image {path} of <filesystem> {one.target.dir} cannot be written",

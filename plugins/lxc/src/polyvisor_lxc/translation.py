@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from polyvisor.errors import UnsupportedConfiguration
-from polyvisor_lxc import confinement, filesystems, images, links, sections
+from polyvisor_lxc import confinement, filesystems, links, sections, staging
 from polyvisor_lxc.support import refusal
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def compose(config: Domain, place: Place) -> Plan:
     for one in held.filesystems:
         if one is not root:
             shifted = shifts or filesystems.asks_shift(one, mapped=mapped)
-            lines.mount(*filesystems.mount_words(one, shifted=shifted))
+            lines.mount(*filesystems.mount_words(one, shifted=shifted, staged=mapped and place.owner is None))
     own_network = networks(config, lines)
     _automatic_mounts(lines, confined, own_network=own_network or not mapped, rooted=root is not None)
     _consoles(lines, held.consoles, place)
@@ -159,14 +159,14 @@ def _root(lines: Configuration, root: Any, *, shifted: bool, place: Place) -> No
     match root.type:
         case "mount" | "bind":
             lines.set("lxc.rootfs.path", f"dir:{root.source.dir}")
-        case "file" | "block" if images.is_image(root):
-            lines.set("lxc.rootfs.path", f"dir:{images.place(root)}")
+        case "file" | "block" if staging.is_image(root):
+            lines.set("lxc.rootfs.path", f"dir:{staging.place(root)}")
         case "file":
             lines.set("lxc.rootfs.path", f"nbd:{root.source.file}")
         case _:
             raise refusal(f"a root of <filesystem type={str(root.type)!r}>", root)
     options = ["ro"] if root.readonly else []
-    if shifted and images.by_nbd(root):
+    if shifted and staging.by_nbd(root):
         raise refusal("<driver type='nbd'>", root, why="wants an <idmap>, or <container:confinement userns='no'/>")
     if shifted:
         if not place.idmapped_root:
