@@ -28,10 +28,15 @@ UNLIMITED = -1
 def find(session: EsxSession, domain: DomainRef, name: str, *more: str) -> tuple[Any, Any, dict[str, Any]]:
     """The VirtualMachine, the disk of that target or file, and properties. Raises NoSuchDevice."""
     machine, row = session.read(domain, (*STATE, "config.hardware.device", *more))
-    known = disks_of(list(row.get("config.hardware.device") or ()))
+    return machine, named(domain, list(row.get("config.hardware.device") or ()), name), row
+
+
+def named(domain: DomainRef, hardware: list[Any], name: str) -> Any:
+    """The disk or drive of that target or file. Raises NoSuchDevice."""
+    known = disks_of(hardware)
     for target, device in known.items():
         if name in (target, getattr(device.backing, "fileName", None)):
-            return machine, device, row
+            return device
     raise NoSuchDevice(
         f"{domain} has no disk {name!r}",
         target=str(domain),

@@ -9,7 +9,9 @@ from polyvisor.spi import Affect, DomainRef, hookimpl
 from polyvisor_esx.session import EsxSession
 
 if TYPE_CHECKING:
+    from polyvisor.operations.host import CpuTimes
     from polyvisor.operations.numa import NumaMode, NumaParameters
+    from polyvisor.operations.statistics import BlockStats, CpuStats, InterfaceStats
     from polyvisor.operations.vcpus import VcpuInfo
 
 
@@ -51,6 +53,32 @@ class TuningOperations:
         from polyvisor_esx import messages
 
         return messages.disk_errors(session, domain)
+
+    # -- what was used since the start --------------------------------------------------------------------
+
+    @hookimpl
+    def host_cpu_stats(self, session: EsxSession) -> CpuTimes:
+        from polyvisor_esx import usage
+
+        return usage.host_times(session)
+
+    @hookimpl
+    def cpu_stats(self, session: EsxSession, domain: DomainRef) -> CpuStats:
+        from polyvisor_esx import usage
+
+        return usage.cpu(session, domain)
+
+    @hookimpl
+    def block_stats(self, session: EsxSession, domain: DomainRef, *, disk: str | None) -> BlockStats:
+        from polyvisor_esx import usage
+
+        return usage.block(session, domain, disk)
+
+    @hookimpl
+    def interface_stats(self, session: EsxSession, domain: DomainRef, interface: str) -> InterfaceStats:
+        from polyvisor_esx import usage
+
+        return usage.interface(session, domain, interface)
 
     # -- CPUs and NUMA nodes ------------------------------------------------------------------------------
 

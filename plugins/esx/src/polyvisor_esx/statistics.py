@@ -1,17 +1,18 @@
 """Figures of guests: properties of all in one request, PerformanceManager's last samples of all in another.
 
 VMware counts in samples of 20 seconds: rates and sums of a sample, never totals since the guest started. What libvirt's
-names promise as totals (``cpu.time``, ``net.0.rx.bytes``) cannot be told, so samples have VMware's own names in the
-group ``vm``: ``vm.cpu.usagemhz.average``, ``vm.net.4000.received.average`` (of the card with that device key),
-``vm.virtualDisk.scsi0:0.read.average``. Their units are those of VMware's counters: MHz, KiB, KB/s, milliseconds;
-hundredths of a per cent.
+names promise as totals (``cpu.time``, ``net.0.rx.bytes``) is told of guests that run for less than an hour, and of
+those that this connection has asked for since (:mod:`polyvisor_esx.totals`); it is left out of others.
+
+Samples as they are have VMware's own names in the group ``vm``: ``vm.cpu.usagemhz.average``,
+``vm.net.4000.received.average`` (of the card with that device key), ``vm.virtualDisk.scsi0:0.read.average``. Their
+units are those of VMware's counters: MHz, KiB, KB/s, milliseconds; hundredths of a per cent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
 from xml.sax.saxutils import escape
 
 from pyVmomi import vim
@@ -25,16 +26,12 @@ from polyvisor_esx.disks import capacity, stored
 from polyvisor_esx.guests import STATE, read_marks, state_of
 from polyvisor_esx.labels import cards_of, disks_of
 from polyvisor_esx.session import IDENTITY, EsxSession, ref_of, uuid_of
+from polyvisor_esx.totals import CHUNK, SAMPLE, Total, added_up, counters
+from polyvisor_esx.usage import BOOT, CARD, DISK, HARDWARE, account, asked_of, cpu_ns, instances
 
 Figure = tuple[str, int | float | bool | str]
 Row = dict[str, Any]
 Manager = vim.PerformanceManager
-
-SAMPLE = 20
-"""Seconds of a sample that hosts keep of running guests: the real-time interval."""
-
-CHUNK = 250
-"""Guests in one question for samples: their number is bounded by the size of a request, not by their kind."""
 
 WHOLE = (
     "cpu.usage.average",
@@ -73,20 +70,7 @@ EVERY = "*"
 USE = "summary.quickStats"
 MEMORY = "config.hardware.memoryMB"
 CPUS = "config.hardware.numCPU"
-HARDWARE = "config.hardware.device"
 LAYOUT = "layoutEx"
-
-_counters: WeakKeyDictionary[EsxSession, dict[str, int]] = WeakKeyDictionary()
-
-
-def counters(session: EsxSession) -> dict[str, int]:
-    """The server's counters by name (``cpu.usage.average``); asked for once."""
-    if session not in _counters:
-        manager = session.content.perfManager
-        table = session.properties(Manager, ("perfCounter",), [manager])[manager].get("perfCounter", ())
-        _counters[session] = {f"{each.groupInfo.key}.{each.nameInfo.key}.{each.rollupType}": each.key for each in table}
-    return _counters[session]
-
 
 # -- groups ---------------------------------------------------------------------------------------------------
 
@@ -136,14 +120,67 @@ def _blocks(row: Row, state: StateInfo) -> Iterator[Figure]:
             yield f"{number}.physical", taken
 
 
+def _nothing(row: Row, state: StateInfo) -> Iterator[Figure]:
+    """Properties tell nothing of this."""
+    yield from ()
+
+
 GROUPS: dict[StatsGroup, tuple[tuple[str, ...], Callable[[Row, StateInfo], Iterator[Figure]]]] = {
     StatsGroup.STATE: ((), _state),
+    StatsGroup.CPU: ((), _nothing),
     StatsGroup.BALLOON: ((MEMORY, USE), _balloon),
     StatsGroup.VCPU: ((CPUS,), _vcpu),
     StatsGroup.INTERFACE: ((HARDWARE,), _interfaces),
     StatsGroup.BLOCK: ((HARDWARE, LAYOUT), _blocks),
 }
 """Groups that properties tell of, and which; ``vm`` comes from samples."""
+
+
+def _cpu_total(session: EsxSession, row: Row, total: Total) -> Iterator[Figure]:
+    yield "cpu.time", cpu_ns(total)
+
+
+def _card_totals(session: EsxSession, row: Row, total: Total) -> Iterator[Figure]:
+    for number, card in enumerate(cards_of(list(row.get(HARDWARE) or ())).values()):
+        for field, value in account(session, total, CARD, str(card.key)).items():
+            if value is not None:
+                yield f"net.{number}.{FIELDS[field]}", value
+
+
+def _disk_totals(session: EsxSession, row: Row, total: Total) -> Iterator[Figure]:
+    hardware = list(row.get(HARDWARE) or ())
+    counted = instances(hardware)
+    for number, device in enumerate(disks_of(hardware).values()):
+        for field, value in account(session, total, DISK, counted.get(device.key, "")).items():
+            if value is not None and device.key in counted:
+                yield f"block.{number}.{FIELDS[field]}", value
+
+
+FIELDS = {
+    "read_requests": "rd.reqs",
+    "read_bytes": "rd.bytes",
+    "write_requests": "wr.reqs",
+    "write_bytes": "wr.bytes",
+    "rx_bytes": "rx.bytes",
+    "rx_packets": "rx.pkts",
+    "rx_errors": "rx.errs",
+    "rx_dropped": "rx.drop",
+    "tx_bytes": "tx.bytes",
+    "tx_packets": "tx.pkts",
+    "tx_errors": "tx.errs",
+    "tx_dropped": "tx.drop",
+}
+"""Field of an account -> libvirt's name of the figure."""
+
+TOTALS: dict[StatsGroup, Callable[[EsxSession, Row, Total], Iterator[Figure]]] = {
+    StatsGroup.CPU: _cpu_total,
+    StatsGroup.INTERFACE: _card_totals,
+    StatsGroup.BLOCK: _disk_totals,
+}
+"""Groups that have totals out of samples, beside what properties tell."""
+
+ONLY_CPU = frozenset({StatsGroup.CPU})
+"""What history tells of a guest that was started before the samples begin."""
 
 
 # -- all of them ----------------------------------------------------------------------------------------------
@@ -176,8 +213,12 @@ def collect(
             kept[machine] = row, state
     running = [machine for machine, (_, state) in kept.items() if state.state is DomainState.RUNNING]
     sampled = samples(session, running) if StatsGroup.VM in wanted else {}
+    totals = _totals(session, kept, wanted)
     return [
-        DomainStats(ref_of(machine, row), {**_figures(row, state, wanted), **sampled.get(machine, {})})
+        DomainStats(
+            ref_of(machine, row),
+            {**_figures(row, state, wanted), **totals.get(machine, {}), **sampled.get(machine, {})},
+        )
         for machine, (row, state) in kept.items()
     ]
 
@@ -185,7 +226,7 @@ def collect(
 def _rows(session: EsxSession, domains: Sequence[DomainRef], groups: Iterable[StatsGroup]) -> dict[Any, Row]:
     """Properties of the guests asked for, by VirtualMachine; one request."""
     more = (path for group in groups if group in GROUPS for path in GROUPS[group][0])
-    paths = tuple(dict.fromkeys((*IDENTITY, *STATE, *more)))
+    paths = tuple(dict.fromkeys((*IDENTITY, *STATE, *more, *((BOOT, HARDWARE) if TOTALS.keys() & set(groups) else ()))))
     if len(domains) == 1:
         try:
             return dict([session.read(domains[0], paths)])
@@ -199,6 +240,27 @@ def _rows(session: EsxSession, domains: Sequence[DomainRef], groups: Iterable[St
 def _figures(row: Row, state: StateInfo, groups: Iterable[StatsGroup]) -> dict[str, int | float | bool | str]:
     tables = ((group.value, GROUPS[group][1]) for group in groups if group in GROUPS)
     return {f"{group}.{name}": value for group, tell in tables for name, value in tell(row, state)}
+
+
+def _totals(
+    session: EsxSession, kept: dict[Any, tuple[Row, StateInfo]], groups: Collection[StatsGroup]
+) -> dict[Any, dict[str, int | float | bool | str]]:
+    """Totals of the running guests of which there are any."""
+    wanted = [group for group in groups if group in TOTALS]
+    asked = {
+        machine: each
+        for machine, (row, state) in kept.items()
+        if wanted and state.state.active and (each := asked_of(row)) is not None
+    }
+    return {
+        machine: {
+            name: value
+            for group in wanted
+            if total.whole or group in ONLY_CPU
+            for name, value in TOTALS[group](session, kept[machine][0], total)
+        }
+        for machine, total in added_up(session, asked).items()
+    }
 
 
 def samples(session: EsxSession, machines: Sequence[Any]) -> dict[Any, dict[str, int | float | bool | str]]:
@@ -223,7 +285,7 @@ def questions(machines: Iterable[Any], names: dict[int, str]) -> str:
     )
     return "".join(
         f'<querySpec><entity type="VirtualMachine">{escape(machine._GetMoId())}</entity><maxSample>1</maxSample>'
-        f"{asked}<intervalId>{SAMPLE}</intervalId></querySpec>"
+        f"{asked}<intervalId>{int(SAMPLE.total_seconds())}</intervalId></querySpec>"
         for machine in machines
     )
 
