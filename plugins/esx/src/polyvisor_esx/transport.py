@@ -19,6 +19,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
+from xml.parsers.expat import ExpatError
 
 from lxml import etree
 from pyVmomi import SoapStubAdapter, vim, vmodl
@@ -188,7 +189,7 @@ class Transport(SoapStubAdapter):  # type: ignore[misc]
                 raise translated(fault, info.wsdlName) from None
             except ssl.SSLCertVerificationError as error:
                 raise distrusted(self.address, error) from error
-            except (OSError, http.client.HTTPException) as error:
+            except (OSError, http.client.HTTPException, ExpatError) as error:
                 if attempt + 1 == attempts or self._closed:
                     raise unreachable(self.address, error, info.wsdlName, repeatable=attempts > 1) from error
                 log.info("%s at %s failed and is repeated: %s", info.wsdlName, self.address.host, error)
