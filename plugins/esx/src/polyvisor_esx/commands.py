@@ -8,12 +8,17 @@ from typing import Any
 import click
 
 from polyvisor.errors import HostError, InvalidArgument
+from polyvisor_esx import commands_networks, commands_storage
 from polyvisor_esx.commandsession import opened, require_changes
 
 
 @click.group()
 def esx() -> None:
-    """Answer what guests ask, consolidate their disks, save the documents of all of them."""
+    """Answer what guests ask, consolidate their disks; datastores and their files; networks, cards and devices."""
+
+
+for command in (*commands_storage.COMMANDS, *commands_networks.COMMANDS):
+    esx.add_command(command)
 
 
 @esx.command("questions")

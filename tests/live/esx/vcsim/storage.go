@@ -24,6 +24,7 @@ func storageHandlers() map[string]handler {
 		"SearchDatastoreSubFolders_Task": mends(describe),
 		"ZeroFillVirtualDisk_Task":       answers(zeroFill),
 		"RemoveDatastore":                answers(removeDatastore),
+		"RefreshDatastore":               answers(refreshDatastore),
 	}
 }
 
@@ -120,6 +121,18 @@ func removeDatastore(c *call) (interface{}, types.BaseMethodFault) {
 		parent.Datastore = without(parent.Datastore, store.Self)
 	}
 	return &types.RemoveDatastoreResponse{}, nil
+}
+
+// refreshDatastore answers, which the simulator forgets.
+func refreshDatastore(c *call) (interface{}, types.BaseMethodFault) {
+	store, ok := simulator.Map.Get(c.This).(*simulator.Datastore)
+	if !ok {
+		return nil, &types.NotFound{}
+	}
+	if fault := refused(store.RefreshDatastore(c.Body.(*types.RefreshDatastore))); fault != nil {
+		return nil, fault
+	}
+	return &types.RefreshDatastoreResponse{}, nil
 }
 
 func without(list []types.ManagedObjectReference, gone types.ManagedObjectReference) []types.ManagedObjectReference {
