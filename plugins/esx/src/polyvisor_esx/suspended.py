@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from polyvisor.errors import InvalidState, PolyvisorError, UnsupportedConfiguration
 from polyvisor.operations.lifecycle import SuspendTarget
 from polyvisor.spi import DomainRef, DomainState, Event, EventKind, Lifecycle, lifecycle
-from polyvisor_esx import extraconfig, tasks, watching
+from polyvisor_esx import extraconfig, tasks
 from polyvisor_esx.guests import SAVES, STATE, mark_of, remember, require
 from polyvisor_esx.session import EsxSession, number_of
 
@@ -83,7 +83,6 @@ def _saved(session: EsxSession, domain: DomainRef) -> tuple[Any, str]:
 def throw_away(session: EsxSession, domain: DomainRef) -> None:
     """PowerOffVM_Task of a saved guest: its memory is gone, the next start boots."""
     machine, _ = _saved(session, domain)
-    remember(session, machine, "poweredOff", watching.SILENT)
     session.wait(machine.PowerOffVM_Task())
     mark(session, machine, None)
 

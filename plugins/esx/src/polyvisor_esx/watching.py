@@ -48,14 +48,10 @@ MEANT = {
 }
 """Power state, and why our own call led there -> what that is called, where it is no pause and no start."""
 
-SILENT = "save removed"
-"""Why a guest went off that was off already."""
-
-
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What is known of a guest. ``number`` is that of its reference; ``closing`` says that its system shuts down;
-    ``host`` is the HostSystem it is on."""
+    ``host`` is the HostSystem it is on; ``saved`` says that it is suspended because we saved it, and so is off."""
 
     number: int
     name: str = ""
@@ -63,6 +59,7 @@ class Seen:
     power: str = "poweredOff"
     closing: bool = False
     host: Any = None
+    saved: bool = False
 
     @property
     def off(self) -> DomainRef:
@@ -83,7 +80,7 @@ def after(before: Seen, changes: dict[str, Any]) -> Seen:
     if changes.get("config.uuid") is not None:
         now = replace(now, uuid=uuid_of(changes))
     if changes.get("runtime.powerState") is not None:
-        now = replace(now, power=str(changes["runtime.powerState"]), closing=False)
+        now = replace(now, power=str(changes["runtime.powerState"]), closing=False, saved=False)
     if changes.get("runtime.host") is not None:
         now = replace(now, host=changes["runtime.host"])
     if "guest.guestState" in changes:
@@ -107,7 +104,7 @@ def told(before: Seen | None, now: Seen | None, reason: str = "") -> Iterator[Ev
     elif before.name != now.name:
         yield lifecycle(before.off, Lifecycle.UNDEFINED, "renamed")
         yield lifecycle(now.off, Lifecycle.DEFINED, "renamed")
-    if before.power != now.power and reason != SILENT:
+    if before.power != now.power and not (before.saved and now.power == "poweredOff"):
         event, detail = MEANT.get((now.power, reason)) or _change(before, now, reason)
         yield lifecycle(now.on, event, detail)
 
@@ -118,7 +115,9 @@ def _change(before: Seen, now: Seen, reason: str) -> tuple[Lifecycle, str]:
     if now.power == "poweredOff":
         known = {"shutdown": "shutdown", "destroyed": "destroyed", "failed": "failed"}.get(reason)
         return Lifecycle.STOPPED, reverted or known or ("shutdown" if before.closing else "destroyed")
-    if before.power == "poweredOff":
+    if before.saved and now.power == "poweredOn" and not reason:
+        return Lifecycle.STARTED, "restored"
+    if before.power == "poweredOff" or before.saved:
         return Lifecycle.STARTED, reverted or "booted"
     if now.power == "suspended":
         return Lifecycle.SUSPENDED, reverted or "paused"
@@ -223,13 +222,15 @@ class Watcher:
 
     def _note(self, ref: Any, now: Seen | None) -> None:
         before = self._seen.get(ref)
+        power, reason = self._session.remembered.get(ref._GetMoId(), ("", ""))
+        passing = power == "suspended" and reason == "from snapshot"  # on its way there it is switched on
+        known = reason if now is not None and (power == now.power or (passing and now.power == "poweredOn")) else ""
+        if now is not None and now.power == "suspended" and known == "saved":
+            now = replace(now, saved=True)
         if now is None:
             self._seen.pop(ref, None)
         else:
             self._seen[ref] = now
-        power, reason = self._session.remembered.get(ref._GetMoId(), ("", ""))
-        passing = power == "suspended" and reason == "from snapshot"  # on its way there it is switched on
-        known = reason if now is not None and (power == now.power or (passing and now.power == "poweredOn")) else ""
         for event in told(self._ours(before), self._ours(now), known):
             self._session.events(event)
 
