@@ -22,6 +22,7 @@ FLOORS = (
     ("state",),
     ("host",),
     ("operations",),
+    ("local",),
     ("plugins",),
     ("spi",),
     ("services",),
@@ -32,7 +33,20 @@ FLOORS = (
 )
 """From the ground up; a module imports from floors below its own, and from its own without going in a circle."""
 
-PUBLIC = ("spi", "errors", "units", "uri", "config", "documents", "model", "state", "host", "operations", "testing")
+PUBLIC = (
+    "spi",
+    "errors",
+    "units",
+    "uri",
+    "config",
+    "documents",
+    "model",
+    "state",
+    "host",
+    "operations",
+    "local",
+    "testing",
+)
 """What of ``polyvisor`` a plugin may import: these modules and the modules in them. See ``polyvisor.spi``."""
 
 BEYOND = {
