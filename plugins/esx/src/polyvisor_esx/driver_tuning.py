@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from polyvisor.spi import Affect, DomainRef, hookimpl
@@ -11,12 +11,14 @@ from polyvisor_esx.session import EsxSession
 if TYPE_CHECKING:
     from polyvisor.operations.host import CpuTimes
     from polyvisor.operations.numa import NumaMode, NumaParameters
+    from polyvisor.operations.records import Parameters
     from polyvisor.operations.statistics import BlockStats, CpuStats, InterfaceStats
+    from polyvisor.operations.tuning import Bandwidth, InterfaceBandwidth
     from polyvisor.operations.vcpus import VcpuInfo
 
 
 class TuningOperations:
-    """Affinity, complaints, and the connection itself."""
+    """Where guests run and what they may take, what was used, what is wrong, and the connection itself."""
 
     # -- the connection -----------------------------------------------------------------------------------
 
@@ -121,3 +123,42 @@ class TuningOperations:
         from polyvisor_esx import affinity
 
         affinity.set_numa(session, domain, mode, nodeset, affect)
+
+    # -- disks and networks -------------------------------------------------------------------------------
+
+    @hookimpl
+    def blkio_parameters(self, session: EsxSession, domain: DomainRef, *, affect: Affect) -> Parameters:
+        from polyvisor_esx import diskshares
+
+        return diskshares.parameters(session, domain, affect)
+
+    @hookimpl
+    def set_blkio_parameters(
+        self, session: EsxSession, domain: DomainRef, parameters: Mapping[str, int | str], *, affect: Affect
+    ) -> None:
+        from polyvisor_esx import diskshares
+
+        diskshares.put(session, domain, parameters, affect)
+
+    @hookimpl
+    def interface_bandwidth(
+        self, session: EsxSession, domain: DomainRef, interface: str, *, affect: Affect
+    ) -> InterfaceBandwidth:
+        from polyvisor_esx import bandwidth
+
+        return bandwidth.get(session, domain, interface, affect)
+
+    @hookimpl
+    def set_interface_bandwidth(
+        self,
+        session: EsxSession,
+        domain: DomainRef,
+        interface: str,
+        *,
+        inbound: Bandwidth | None,
+        outbound: Bandwidth | None,
+        affect: Affect,
+    ) -> None:
+        from polyvisor_esx import bandwidth
+
+        bandwidth.put(session, domain, interface, inbound, outbound, affect)

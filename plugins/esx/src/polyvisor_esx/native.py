@@ -80,6 +80,7 @@ def refuse_lost(config: Domain) -> None:
     """Raise UnsupportedConfiguration for what VMware has no place for and would be gone once it is stored.
 
     A field that says what holds for every guest of VMware's may be there."""
+    _refuse_bandwidth(config)
     plain = _plain()
     for field in type(config).fields():
         wanted = getattr(config, field.attr)
@@ -93,6 +94,17 @@ def refuse_lost(config: Domain) -> None:
             driver="esx",
             hint="leave it out" if getattr(plain, field.attr) is None else "leave it out, or as VMware has it",
         )
+
+
+def _refuse_bandwidth(config: Domain) -> None:
+    """A card's limit is made in one change with the card's switch looked at, not by a document."""
+    for each in config.devices.interfaces if config.devices else ():
+        if each.bandwidth is not None:
+            raise UnsupportedConfiguration(
+                "VMware keeps no <bandwidth> of a network card in its document",
+                driver="esx",
+                hint="leave it out, and limit the card with set_interface_bandwidth (domiftune)",
+            )
 
 
 def _set(element: Element) -> list[str]:
