@@ -1,7 +1,7 @@
 """Copies of what a container keeps on the host: directories and image files.
 
 Copying is cp's (``--archive --reflink=auto``): owners, links, holes and extended attributes stay, and file systems that
-can share blocks do. What is put back is made whole beside its place first, and then changes places with what is there.
+can share blocks do.
 """
 
 from __future__ import annotations
@@ -77,25 +77,6 @@ def _follow(process: subprocess.Popen[bytes], job: JobControl | None) -> tuple[b
         except subprocess.TimeoutExpired:
             if job is not None:
                 job.check()
-
-
-def put_back(copied: str, place: str, job: JobControl | None = None) -> None:
-    """Make what is at ``place`` what ``copied`` holds."""
-    new, old = f"{place.rstrip('/')}.polyvisor-new", f"{place.rstrip('/')}.polyvisor-old"
-    for leftover in (new, old):
-        remove(leftover)
-    copy(copied, new, job)
-    with reported("replace", place):
-        if os.path.isdir(place) and not os.path.islink(place):
-            os.rename(place, old)
-            try:
-                os.rename(new, place)
-            except BaseException:
-                os.rename(old, place)
-                raise
-        else:
-            os.replace(new, place)
-    remove(old)
 
 
 def remove(path: str) -> None:

@@ -115,6 +115,47 @@ def _checked(result: int, what: str) -> int:
     return result
 
 
+_RENAMEAT2 = {"x86_64": 316, "aarch64": 276, "riscv64": 276, "loongarch64": 276}
+"""Number of renameat2(2) by architecture."""
+
+_RENAME_EXCHANGE = 2
+
+
+def exchange(first: str, second: str) -> None:
+    """Have two paths change places in one step; ``second`` may be missing. Raises HostError.
+
+    A file system without that step is served by two renames, between which ``second`` is not there."""
+    import platform
+
+    if not os.path.lexists(second):
+        os.rename(first, second)
+        return
+    number = _RENAMEAT2.get(platform.machine())
+    one, other = os.fsencode(first), os.fsencode(second)
+    if number is not None and not _library.syscall(number, _AT_FDCWD, one, _AT_FDCWD, other, _RENAME_EXCHANGE):
+        return
+    try:
+        os.rename(second, aside(first))
+        os.rename(first, second)
+        os.rename(aside(first), first)
+    except OSError as error:
+        raise HostError(f"{first} and {second} cannot change places: {error.strerror}", driver="lxc") from error
+
+
+def aside(path: str) -> str:
+    """Where :func:`exchange` has what was at the second path, for a moment, if it is to be at ``path``."""
+    return f"{path}-old"
+
+
+def sync_file_system(path: str) -> None:
+    """Have all that was written to the file system of ``path`` on its storage. Raises HostError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _checked(_library.syncfs(descriptor), f"write out what {path} holds")
+    finally:
+        os.close(descriptor)
+
+
 _FITRIM = 0xC0185879
 """The request of ioctl(2) to trim a file system (include/uapi/linux/fs.h); its argument is start, length, minimum."""
 

@@ -6,14 +6,26 @@ container starts it anew from what it had on disk then.
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
-from polyvisor.errors import AlreadyExists, InvalidDocument, InvalidState, NoSuchSnapshot, UnsupportedConfiguration
+from polyvisor.errors import (
+    AlreadyExists,
+    Busy,
+    InvalidDocument,
+    InvalidState,
+    NoSuchSnapshot,
+    UnsupportedConfiguration,
+)
+from polyvisor.local import bus, configuration
 from polyvisor.operations.snapshots import SnapshotExtent, SnapshotRef, SnapshotRow, SnapshotState
 from polyvisor.spi import DomainRef, DomainState, JobControl, Lifecycle
 from polyvisor.state import locked
-from polyvisor_lxc import bus, configuration, copies, domainjobs, guests, stopping
+from polyvisor_lxc import copies, domainjobs, guests, kernel, reverting, stopping
 from polyvisor_lxc.session import LxcSession
 from polyvisor_lxc.snapshottree import Record, Tree
 
@@ -36,6 +48,14 @@ def tree(session: LxcSession, domain: DomainRef) -> Tree:
     """The snapshots of a container. Raises NoSuchDomain."""
     guests.require(session, domain)
     return Tree(session.files(domain.uuid).overlays, domain)
+
+
+@contextmanager
+def alone(session: LxcSession, domain: DomainRef) -> Iterator[None]:
+    """Be the only one at work on the snapshots of a container. Raises Busy."""
+    path = f"{session.files(domain.uuid).overlays}.lock"
+    with locked(path, timeout=_PATIENCE, subject=f"the snapshots of {domain}"):
+        yield
 
 
 # -- asking -----------------------------------------------------------------------------------------------
@@ -114,8 +134,7 @@ def take(
 
     Its lock is held at the beginning and at the end only, so that it can be asked about and be destroyed meanwhile."""
     guests.require(session, domain)
-    directory = session.files(domain.uuid).overlays
-    with locked(f"{directory}.lock", timeout=_PATIENCE, subject=f"the snapshots of {domain}"):
+    with alone(session, domain):
         with session.store.lock(domain.uuid):
             found = guests.settle(session, domain.uuid)
             kept = tree(session, domain)
@@ -127,6 +146,7 @@ def take(
             record = _new_record(kept, config, found, disk_only=disk_only)
             work = domainjobs.begin(session, domain, found, job, "Snapshot")
         try:
+            _write_out(running, found)
             for number, (point, path) in enumerate(paths.items()):
                 work.progress(number, len(paths), unit="copies")
                 record.copies[point] = str(number)
@@ -147,6 +167,14 @@ def take(
                 work.end()
             raise
         return SnapshotRef(domain, record.name)
+
+
+def _write_out(running: Domain | None, found: guests.Look) -> None:
+    """Have what a container has written into its images in them: it is copied from below its file systems."""
+    held: Any = running.devices if running is not None else None
+    for one in held.filesystems if held is not None and found.init is not None else ():
+        if one.type == "file" and not one.readonly:
+            kernel.sync_file_system(f"/proc/{found.init}/root{one.target.dir}")
 
 
 def _refuse(kept: Tree, config: DomainSnapshot) -> None:
@@ -231,39 +259,97 @@ def redefine(session: LxcSession, domain: DomainRef, config: DomainSnapshot, *, 
 
 
 def revert(session: LxcSession, snapshot: SnapshotRef, job: JobControl, *, paused: bool | None) -> DomainRef:
-    """Put back what the container had, and start it anew if it ran then, or is asked to."""
+    """Put back what the container had, and start it anew if it ran then, or is asked to.
+
+    It goes on running until all is copied, and its lock is held only then; see :mod:`.reverting`."""
     from polyvisor_lxc import lifecycle
 
     domain = snapshot.domain
     guests.require(session, domain)
-    with session.store.lock(domain.uuid):
-        found = guests.settle(session, domain.uuid)
-        kept = tree(session, domain)
-        record = kept.get(snapshot.name)
-        if record.number is None:
-            raise InvalidState(
-                f"the copies of {snapshot} are gone: only its record is left", target=str(snapshot), driver="lxc"
-            )
-        config = _read(record.document)
-        stored: Any = config.inactive_domain or config.domain
-        name = _name(session, domain, found)
-        if found.alive:
-            stopping.stop(session, found, graceful=False, reason="from snapshot")
-        paths = copies.kept_paths(stored)
-        for number, (point, directory) in enumerate(record.copies.items()):
-            job.progress(number, len(record.copies), unit="copies")
-            copies.put_back(f"{kept.place(record)}/{directory}", paths[point], job)
-        entry = session.entry(domain)
-        stored = configuration.parse(configuration.text(stored))
-        stored.name = name
-        if entry is not None:
-            session.store.put(entry.name, entry.uuid, configuration.text(stored), configuration.summary(stored))
-        kept.current = record.name
-        kept.save()
-        wanted = {"running": False, "paused": True}.get(record.state) if paused is None else paused
-        if wanted is None:
-            return DomainRef(name, domain.uuid)
-        return lifecycle.start_from_snapshot(session, stored, paused=wanted)
+    with alone(session, domain):
+        with session.store.lock(domain.uuid):
+            guests.settle(session, domain.uuid)
+            _put_right(session, domain.uuid)
+            kept, record, copied = _what_to_put_back(session, snapshot)
+        reversal = reverting.stage(kept.directory, record.name, copied, job)
+        with session.store.lock(domain.uuid):
+            found = guests.settle(session, domain.uuid)
+            try:
+                name = _name(session, domain, found)
+                tree(session, domain).get(record.name)  # nobody has undefined the container meanwhile
+                job.check()
+                if found.alive:
+                    stopping.stop(session, found, graceful=False, reason="from snapshot")
+            except BaseException:
+                reverting.end(kept.directory, reversal)
+                raise
+            stored = _put_back(session, domain.uuid, reversal, name)
+            wanted = {"running": False, "paused": True}.get(record.state) if paused is None else paused
+            if wanted is None:
+                return DomainRef(name, domain.uuid)
+            return lifecycle.start_from_snapshot(session, stored, paused=wanted)
+
+
+def _what_to_put_back(session: LxcSession, snapshot: SnapshotRef) -> tuple[Tree, Record, dict[str, str]]:
+    """The snapshot, and by the path of each place what is to be there."""
+    kept = tree(session, snapshot.domain)
+    record = kept.get(snapshot.name)
+    if record.number is None:
+        raise InvalidState(
+            f"the copies of {snapshot} are gone: only its record is left", target=str(snapshot), driver="lxc"
+        )
+    paths = copies.kept_paths(_stored(record))
+    return kept, record, {paths[point]: f"{kept.place(record)}/{made}" for point, made in record.copies.items()}
+
+
+def _stored(record: Record) -> Domain:
+    """The stored configuration that a snapshot remembers."""
+    config = _read(record.document)
+    stored: Any = config.inactive_domain or config.domain
+    return stored  # type: ignore[no-any-return]
+
+
+def _put_back(session: LxcSession, uuid: UUID, reversal: reverting.Reversal, name: str) -> Domain:
+    """Put copies that are complete into their places, and the configuration with them; returns it.
+
+    Done again it finishes the rest. The caller holds both locks, and the container does not run."""
+    kept = Tree(session.files(uuid).overlays, DomainRef(name, uuid))
+    stored = session.parse(configuration.text(_stored(kept.get(reversal.snapshot))))
+    stored.name = name
+    reverting.exchange(reversal)
+    if session.store.find(uuid=uuid) is not None:
+        session.store.put(name, uuid, configuration.text(stored), configuration.summary(stored))
+    kept.current = reversal.snapshot
+    kept.save()
+    reverting.end(kept.directory, reversal)
+    return stored
+
+
+def put_right(session: LxcSession, uuid: UUID) -> None:
+    """Finish or undo a way back to a snapshot that was cut short, unless somebody is at it; the caller holds the lock.
+
+    Raises HostError, StateError."""
+    directory = session.files(uuid).overlays
+    if not os.path.exists(reverting.mark(directory)):
+        return
+    try:
+        with locked(f"{directory}.lock", timeout=0, subject=f"the snapshots of container {uuid}"):
+            _put_right(session, uuid)
+    except Busy:
+        return
+
+
+def _put_right(session: LxcSession, uuid: UUID) -> None:
+    directory = session.files(uuid).overlays
+    reversal = reverting.pending(directory)
+    if reversal is None:
+        return
+    entry = session.store.find(uuid=uuid)
+    # a container that runs was not stopped yet, so that nothing of it has changed places
+    if not reversal.complete or guests.look(session, uuid).alive:
+        reverting.end(directory, reversal)
+    else:
+        _put_back(session, uuid, reversal, entry.name if entry is not None else str(uuid))
 
 
 def _name(session: LxcSession, domain: DomainRef, found: guests.Look) -> str:
@@ -279,8 +365,11 @@ def _name(session: LxcSession, domain: DomainRef, found: guests.Look) -> str:
 def delete(session: LxcSession, snapshot: SnapshotRef, extent: SnapshotExtent) -> None:
     """Forget a snapshot, those below it, or both, and remove their copies."""
     guests.require(session, snapshot.domain)
-    with session.store.lock(snapshot.domain.uuid):
+    with alone(session, snapshot.domain), session.store.lock(snapshot.domain.uuid):
+        guests.settle(session, snapshot.domain.uuid)
+        _put_right(session, snapshot.domain.uuid)
         kept = tree(session, snapshot.domain)
+        kept.sweep()
         gone = kept.take_out(snapshot.name, SnapshotExtent(extent))
         kept.save()
         for record in gone:
