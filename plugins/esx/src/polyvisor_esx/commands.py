@@ -8,16 +8,16 @@ from typing import Any
 import click
 
 from polyvisor.errors import HostError, InvalidArgument
-from polyvisor_esx import commands_networks, commands_storage
+from polyvisor_esx import commands_guests, commands_networks, commands_storage
 from polyvisor_esx.commandsession import opened, require_changes
 
 
 @click.group()
 def esx() -> None:
-    """Answer what guests ask, consolidate their disks; datastores and their files; networks, cards and devices."""
+    """What only VMware has: questions, copies, templates, tickets; datastores and files; networks, cards, devices."""
 
 
-for command in (*commands_storage.COMMANDS, *commands_networks.COMMANDS):
+for command in (*commands_guests.COMMANDS, *commands_storage.COMMANDS, *commands_networks.COMMANDS):
     esx.add_command(command)
 
 

@@ -84,6 +84,17 @@ def _offered(context: click.Context, begun: str, names: Callable[[EsxSession], I
         session.close()
 
 
+def complete_guest(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    """Names of guests."""
+    from pyVmomi import vim
+
+    from polyvisor_esx.session import guest_name
+
+    return _offered(
+        context, begun, lambda session: map(guest_name, session.properties(vim.VirtualMachine, ("name",)).values())
+    )
+
+
 def complete_pool(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
     """Names of datastores."""
     from polyvisor_esx import pools

@@ -47,7 +47,7 @@ def migrate(
     if destination:
         _aim(session, spec, find_host(session, destination), row.get("runtime.host"))
     if (wanted := plan.options.get("datastore")) is not None:
-        spec.datastore = _datastore(session, spec.host or row.get("runtime.host"), str(wanted))
+        spec.datastore = find_datastore(session, spec.host or row.get("runtime.host"), str(wanted))
     if spec.host is None and spec.datastore is None:
         raise InvalidArgument(
             f"{domain} is on {destination!r} already", driver="esx", hint="name another host, or a datastore"
@@ -114,7 +114,8 @@ def _aim(session: EsxSession, spec: Any, host: Place, present: Any) -> None:
     spec.host, spec.pool = host.reference, found[compute.reference]["resourcePool"]
 
 
-def _datastore(session: EsxSession, host: Any, name: str) -> Any:
+def find_datastore(session: EsxSession, host: Any, name: str) -> Any:
+    """A datastore of a host, by name. Raises InvalidArgument."""
     there = session.properties(vim.HostSystem, ("datastore",), [host])[host].get("datastore", ())
     names = {row["name"]: ref for ref, row in session.properties(vim.Datastore, ("name",), there).items()}
     if name not in names:
