@@ -54,6 +54,10 @@ WHOLE = (
     "polyvisor.documents.support",
     "polyvisor.host.document",
     "polyvisor.host.process",
+    *(
+        f"polyvisor.local.{module}"
+        for module in "bus configuration consoles driver ended guests listing session watcher".split()
+    ),
     "polyvisor.model",
     "polyvisor.model.domaintype",
     *(f"polyvisor.operations.{module}" for module in ("records", "events", "jobs", "session", "metadata", *SUBJECTS)),
@@ -81,10 +85,12 @@ NAMED = (
 )
 """Single names of modules that are ours otherwise: what drivers of several hypervisors were seen to need."""
 
-UNLISTED = frozenset({"log", "Function", "Document", "Decorated"})
+UNLISTED = frozenset({"log", "Function", "Document", "Decorated", "AnyLook", "AnyFollowed"})
 """Names that modules use for themselves in the same way everywhere."""
 
-FOR_DRIVERS_TO_WRITE = frozenset({"polyvisor.operations.consoles.Stream"})
+FOR_DRIVERS_TO_WRITE = frozenset(
+    {"polyvisor.operations.consoles.Stream", "polyvisor.local.consoles.Typist", "polyvisor.local.session.Watching"}
+)
 """Protocols that drivers implement: a method more is one that they lack."""
 
 SAME = "the same as "

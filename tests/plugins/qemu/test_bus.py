@@ -9,11 +9,11 @@ from uuid import UUID
 
 import pytest
 
+from polyvisor.local import bus
 from polyvisor.operations.session import ConnectContext
 from polyvisor.spi import DomainRef, Lifecycle
 from polyvisor.state import Paths
 from polyvisor.uri import URI
-from polyvisor_qemu import bus
 from polyvisor_qemu.session import QemuSession
 
 WEB = DomainRef("web", UUID(int=7))
@@ -46,7 +46,7 @@ def test_on_a_full_disk_the_work_stands_and_no_line_is_torn(session, monkeypatch
     def half(descriptor, data):
         return write(descriptor, data[: len(data) // 2]) if data.startswith(b"{") else write(descriptor, data)
 
-    with monkeypatch.context() as patch, caplog.at_level(logging.WARNING, "polyvisor_qemu.bus"):
+    with monkeypatch.context() as patch, caplog.at_level(logging.WARNING, "polyvisor.local.bus"):
         patch.setattr(os, "write", half)
         bus.tell(session, WEB, Lifecycle.STARTED, "booted")
     assert os.strerror(errno.ENOSPC).lower() in caplog.text.lower()

@@ -14,9 +14,10 @@ import pytest
 
 from polyvisor.errors import HypervisorError
 from polyvisor.host.process import Process
-from polyvisor_qemu import streams
+from polyvisor.local import consoles
+from polyvisor.local.consoles import ConsoleStream
 from polyvisor_qemu.process import spawn
-from polyvisor_qemu.streams import ConsoleStream
+from polyvisor_qemu.streams import HostEnd
 
 
 class Guest:
@@ -54,7 +55,8 @@ def attach(guest: Guest) -> Iterator[Callable[..., ConsoleStream]]:
 
     def make(*, typing: bool = True, replay: int = 0) -> ConsoleStream:
         end = os.open(guest.tty, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK) if typing else None
-        stream = ConsoleStream(str(guest.log), end, guest.process, "domain 'demo'", replay=replay)
+        typist = HostEnd(end, "domain 'demo'") if end is not None else None
+        stream = ConsoleStream(str(guest.log), typist, guest.process, "domain 'demo'", replay=replay)
         opened.append(stream)
         return stream
 
@@ -157,7 +159,7 @@ def test_a_device_that_takes_no_input_says_so(attach):
 
 
 def test_a_log_put_aside_is_followed_into_its_new_beginning(guest, attach, monkeypatch):
-    monkeypatch.setattr(streams, "LONGEST_LOG", 10)
+    monkeypatch.setattr(consoles, "LONGEST_LOG", 10)
     stream = attach()
     guest.prints(b"a line that is too long")
     assert stream.read() == b"a line that is too long"

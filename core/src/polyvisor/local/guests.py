@@ -17,12 +17,13 @@ from uuid import UUID
 from polyvisor.errors import InvalidState, NoSuchDomain
 from polyvisor.host.process import Process
 from polyvisor.operations.records import DomainRef, StateInfo
-from polyvisor.state import reported
+from polyvisor.state import locked, reported, write_atomic
 
 if TYPE_CHECKING:
     from polyvisor.local.session import LocalSession
 
-STARTING, RUNNING = "starting", "running"
+STARTING = "starting"
+RUNNING = "running"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,19 @@ def active(session: LocalSession[AnyLook], domain: DomainRef) -> Iterator[AnyLoo
     with session.store.lock(domain.uuid):
         session.settle(domain.uuid)
         yield require_active(session, domain)
+
+
+def next_id(session: LocalSession[Any]) -> int:
+    """A number that no guest of these directories has had since the host came up."""
+    path = f"{session.paths.run}/last-id"
+    with locked(f"{path}.lock", subject="the counter of domain ids"):
+        try:
+            with open(path, "rb") as file:
+                number = int(file.read()) + 1
+        except (FileNotFoundError, ValueError):
+            number = 1 + max((status.get("id", 0) for status in session.store.statuses().values()), default=0)
+        write_atomic(path, b"%d" % number, durable=False)
+    return number
 
 
 def remove_files(directory: str) -> None:

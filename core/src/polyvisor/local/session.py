@@ -87,6 +87,10 @@ class LocalSession(Session, ABC, Generic[AnyLook]):
         """Whether a guest has a managed save image. None has with a driver that does not say so by a method here."""
         return False
 
+    def readable(self) -> bool:
+        """Whether the user may read what is kept of the guests, if anything is."""
+        return not self.paths.config.exists() or os.access(self.paths.config, os.R_OK | os.X_OK)
+
     def entry(self, domain: DomainRef) -> Entry | None:
         """The stored configuration of ``domain``, None when it has none."""
         return self.store.find(uuid=domain.uuid)

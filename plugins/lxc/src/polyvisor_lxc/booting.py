@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from polyvisor.errors import HypervisorError
 from polyvisor.host.process import Process, children
+from polyvisor.local import bus, configuration, ended
 from polyvisor.spi import DomainRef, Lifecycle
-from polyvisor.state import locked, reported, write_atomic
+from polyvisor.state import reported, write_atomic
 from polyvisor.state.disk import make_private_directory
-from polyvisor.local import bus, ended
 from polyvisor_lxc import guests, journal, stopping, tools
 from polyvisor_lxc.cgroups import Group
 from polyvisor_lxc.session import GuestFiles, LxcSession
@@ -40,11 +40,10 @@ def intend(
 
     With ``number`` it is the same instance still as one that has just ended; ``paused`` has it held before its init
     runs. Raises UnsupportedConfiguration for what would fail in the middle."""
-    from polyvisor.local import configuration
     from polyvisor_lxc import live, networks, preparation
 
     uuid = configuration.identity(config)
-    running = live.instance(networks.attached(session, config), _next_id(session) if number is None else number)
+    running = live.instance(networks.attached(session, config), guests.next_id(session) if number is None else number)
     status = live.status(running)
     if autodestroy:
         myself = Process.running(os.getpid())
@@ -71,7 +70,6 @@ def run(
 
     ``launch`` is how, lxc-start unless said otherwise. Raises HypervisorError with liblxc's reasons, and leaves
     nothing then."""
-    from polyvisor.local import configuration
     from polyvisor_lxc import staging
 
     uuid = configuration.identity(running)
@@ -138,7 +136,7 @@ def _record(
     if process.pid and running.cputune is not None and running.cputune.emulator_pin is not None:
         vcpus.place_monitor(process.pid, running)
     bandwidth.apply_all(running, init)
-    write_atomic(files.live, live.document(running), durable=False)
+    write_atomic(files.live, configuration.live_text(running), durable=False)
     status |= {"phase": guests.RUNNING}
     session.store.write_status(files.uuid, status)
     return status
@@ -163,7 +161,7 @@ def _monitor(files: GuestFiles) -> Process | None:
 def _prepare(session: LxcSession, files: GuestFiles, plan: Plan, running: Domain, *, paused: bool) -> None:
     from polyvisor_lxc import confinement, endings, preparation
 
-    guests.remove_files(files)
+    guests.remove_files(files.directory)
     make_private_directory(files.directory)
     make_private_directory(os.path.dirname(files.console))
     contents = [
@@ -224,18 +222,5 @@ def _undo(session: LxcSession, files: GuestFiles) -> None:
     guests.clear_half_started(session, files.uuid)
     if session.store.find(uuid=files.uuid) is not None:
         ended.remember(session, files.uuid, "failed", {"when": time.time()})
-    guests.remove_files(files)
+    guests.remove_files(files.directory)
     session.store.remove_status(files.uuid)
-
-
-def _next_id(session: LxcSession) -> int:
-    """A number no container below these directories has had since the host came up."""
-    path = f"{session.paths.run}/last-id"
-    with locked(f"{path}.lock", subject="the counter of domain ids"):
-        try:
-            with open(path, "rb") as file:
-                number = int(file.read()) + 1
-        except (FileNotFoundError, ValueError):
-            number = 1 + max((status.get("id", 0) for status in session.store.statuses().values()), default=0)
-        write_atomic(path, b"%d" % number, durable=False)
-    return number

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from polyvisor.errors import HostError, PolyvisorError
+from polyvisor.local import bus, configuration
 from polyvisor.spi import Affect, DomainRef, Event, EventKind
-from polyvisor.state import Entry, write_atomic
-from polyvisor_lxc import bus, configuration, guests, live, quantities
+from polyvisor.state import Entry
+from polyvisor_lxc import guests, quantities
 from polyvisor_lxc.cgroups import Group
 from polyvisor_lxc.guests import Look
 from polyvisor_lxc.session import LxcSession
@@ -149,16 +150,8 @@ def _keep(session: LxcSession, change: Change, entry: Entry | None) -> None:
         session.store.put(entry.name, entry.uuid, text, summary)
         change.undo.append(lambda: _put_back(session, entry, former, old))
     if change.live is not None:
-        keep_live(session, change.domain, change.live)
+        configuration.keep_live(session, change.domain, change.live)
 
 
 def _put_back(session: LxcSession, entry: Entry, former: bytes, summary: dict[str, object]) -> None:
     session.store.put(entry.name, entry.uuid, former, summary)
-
-
-def keep_live(session: LxcSession, domain: DomainRef, running: Domain) -> None:
-    """Write the live document, and what of it tables show."""
-    write_atomic(session.files(domain.uuid).live, live.document(running), durable=False)
-    status = session.store.read_status(domain.uuid)
-    if status is not None:
-        session.store.write_status(domain.uuid, {**status, **configuration.summary(running)})

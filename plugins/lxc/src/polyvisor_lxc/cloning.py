@@ -6,8 +6,9 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from polyvisor.errors import AlreadyExists, InvalidState
+from polyvisor.local import configuration
 from polyvisor.spi import DomainRef
-from polyvisor_lxc import configuration, copies, guests
+from polyvisor_lxc import copies, guests
 from polyvisor_lxc.session import LxcSession
 
 if TYPE_CHECKING:

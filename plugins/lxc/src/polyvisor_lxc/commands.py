@@ -123,7 +123,7 @@ def _verdict(found: list[Finding]) -> int:
 @click.pass_obj
 def last(shell: Any, domain: str) -> None:
     """Say how a container that does not run has ended: why, and with which exit status or signal."""
-    from polyvisor_lxc import ended
+    from polyvisor.local import ended
 
     session, container = _session(shell), _container(shell, domain)
     reason, details = ended.reason(session, container.uuid), ended.details(session, container.uuid)

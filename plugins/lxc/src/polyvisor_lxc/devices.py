@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from polyvisor.errors import UnsupportedConfiguration
+from polyvisor.local import bus
 from polyvisor.spi import Affect, DomainRef, Event, EventKind
-from polyvisor_lxc import bus, changes, checking, filesystems, finding, guests, live, networks, preparation, translation
+from polyvisor_lxc import changes, checking, filesystems, finding, guests, live, networks, preparation, translation
 from polyvisor_lxc.session import LxcSession
 
 if TYPE_CHECKING:

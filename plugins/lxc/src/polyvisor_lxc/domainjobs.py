@@ -8,10 +8,11 @@ from typing import Any
 
 from polyvisor.errors import Busy, InvalidState, OperationCancelled
 from polyvisor.host.process import Process
+from polyvisor.local import bus
 from polyvisor.operations.domainjobs import DomainJob, JobOperation, JobType
 from polyvisor.operations.jobs import Progress
 from polyvisor.spi import DomainRef, DomainState, Event, EventKind, JobControl
-from polyvisor_lxc import bus, guests, stopping
+from polyvisor_lxc import guests, stopping
 from polyvisor_lxc.session import LxcSession
 
 _PAUSE = 0.001

@@ -7,11 +7,11 @@ in :mod:`.driver_inside`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
-from uuid import UUID
 
-from polyvisor.spi import URI, Affect, Column, ConnectContext, DomainRef, DomainRow, DomainState, StateInfo, hookimpl
+from polyvisor.local.driver import LocalDriver
+from polyvisor.spi import URI, Affect, ConnectContext, DomainRef, hookimpl
 from polyvisor_lxc.driver_inside import InsideOperations
 from polyvisor_lxc.driver_resources import ResourceOperations
 from polyvisor_lxc.session import LxcSession, open_session
@@ -21,14 +21,12 @@ if TYPE_CHECKING:
     from polyvisor.model.capabilities import Capabilities
     from polyvisor.model.domain import Domain
     from polyvisor.model.domaincaps import DomainCapabilities
-    from polyvisor.operations.configuration import MetadataKind
     from polyvisor.operations.connection import Security, Version
-    from polyvisor.operations.host import CpuMap, CpuTimes, FreeMemory, HostInfo, MemoryStats, SecurityModel
+    from polyvisor.operations.host import SecurityModel
     from polyvisor.operations.lifecycle import ShutdownMode
-    from polyvisor.operations.listing import ControlInfo, DomainInfo
 
 
-class LxcDriver(ResourceOperations, InsideOperations):
+class LxcDriver(ResourceOperations, InsideOperations, LocalDriver):
     """Containers on this host, run by liblxc without a daemon."""
 
     name = "lxc"
@@ -93,83 +91,7 @@ class LxcDriver(ResourceOperations, InsideOperations):
 
         return hostfacts.alive(session)
 
-    @hookimpl
-    def watch_events(self, session: LxcSession, enabled: bool) -> None:
-        session.watch(enabled)
-
     # -- host ---------------------------------------------------------------------------------------------
-
-    @hookimpl
-    def hostname(self, session: LxcSession) -> str:
-        from polyvisor.host import host_name
-
-        return host_name()
-
-    @hookimpl
-    def host_info(self, session: LxcSession) -> HostInfo:
-        from polyvisor_lxc import hostfacts
-
-        return hostfacts.host_info()
-
-    @hookimpl
-    def cpu_map(self, session: LxcSession) -> CpuMap:
-        from polyvisor_lxc import hostfacts
-
-        return hostfacts.cpu_map()
-
-    @hookimpl
-    def host_cpu_stats(self, session: LxcSession, *, cpu: int | None) -> CpuTimes:
-        from polyvisor_lxc import hostfacts
-
-        return hostfacts.cpu_times(cpu)
-
-    @hookimpl
-    def host_memory_stats(self, session: LxcSession, *, cell: int | None) -> MemoryStats:
-        from polyvisor_lxc import hostfacts
-
-        return hostfacts.memory_stats(cell)
-
-    @hookimpl
-    def free_memory(self, session: LxcSession) -> FreeMemory:
-        from polyvisor_lxc import hostfacts
-
-        return hostfacts.free_memory()
-
-    @hookimpl
-    def free_pages(
-        self, session: LxcSession, *, sizes_kib: Sequence[int], cells: Sequence[int]
-    ) -> dict[int, dict[int, int]]:
-        from polyvisor.host import Host
-
-        return Host().free_pages(sizes_kib, cells)
-
-    @hookimpl
-    def allocate_pages(self, session: LxcSession, pages: Mapping[int, int], *, cells: Sequence[int], add: bool) -> int:
-        from polyvisor.host import Host
-
-        return Host().allocate_pages(pages, cells, add=add)
-
-    @hookimpl
-    def memory_parameters(self, session: LxcSession) -> dict[str, int]:
-        from polyvisor.host import Host
-
-        return Host().memory_parameters()
-
-    @hookimpl
-    def set_memory_parameters(self, session: LxcSession, parameters: Mapping[str, int]) -> None:
-        from polyvisor.host import Host
-
-        Host().set_memory_parameters(parameters)
-
-    @hookimpl
-    def sysinfo(self, session: LxcSession) -> str:
-        import platform
-
-        from polyvisor.documents import write
-        from polyvisor.host import Host
-        from polyvisor.host.sysinfo import read_sysinfo
-
-        return write(read_sysinfo(Host().tree, platform.machine()))
 
     @hookimpl
     def security_models(self, session: LxcSession) -> list[SecurityModel]:
@@ -223,60 +145,13 @@ class LxcDriver(ResourceOperations, InsideOperations):
     # -- listing ------------------------------------------------------------------------------------------
 
     @hookimpl
-    def list_domains(
-        self,
-        session: LxcSession,
-        *,
-        active: bool | None,
-        persistent: bool | None,
-        autostart: bool | None,
-        states: Collection[DomainState] | None,
-        columns: Collection[Column],
-    ) -> list[DomainRow]:
-        from polyvisor_lxc import listing
-
-        return listing.rows(
-            session, active=active, persistent=persistent, autostart=autostart, states=states, columns=columns
-        )
-
-    @hookimpl
-    def lookup_domain(self, session: LxcSession, *, name: str | None, uuid: UUID | None, id: int | None) -> DomainRef:
-        from polyvisor_lxc import listing
-
-        return listing.lookup(session, name=name, uuid=uuid, id=id)
-
-    @hookimpl
-    def domain_state(self, session: LxcSession, domain: DomainRef) -> StateInfo:
-        from polyvisor_lxc import guests
-
-        return guests.require(session, domain).state
-
-    @hookimpl
-    def domain_info(self, session: LxcSession, domain: DomainRef) -> DomainInfo:
-        from polyvisor_lxc import listing
-
-        return listing.info(session, domain)
-
-    @hookimpl
-    def control_info(self, session: LxcSession, domain: DomainRef) -> ControlInfo:
-        from polyvisor_lxc import listing
-
-        return listing.control_info(session, domain)
-
-    @hookimpl
-    def os_type(self, session: LxcSession, domain: DomainRef) -> str:
-        from polyvisor_lxc import listing
-
-        return listing.os_type(session, domain)
-
-    @hookimpl
     def domain_messages(
         self, session: LxcSession, domain: DomainRef, *, deprecation: bool, tainting: bool
     ) -> list[str]:
-        from polyvisor_lxc import listing
+        from polyvisor.local import listing
 
         # nothing that containers have is deprecated
-        return listing.messages(session, domain, tainting=tainting)
+        return listing.taints(session, domain) if tainting else []
 
     # -- lifecycle ----------------------------------------------------------------------------------------
 
@@ -351,12 +226,6 @@ class LxcDriver(ResourceOperations, InsideOperations):
     # -- configuration ------------------------------------------------------------------------------------
 
     @hookimpl
-    def define(self, session: LxcSession, config: Domain) -> DomainRef:
-        from polyvisor_lxc import configuration
-
-        return configuration.define(session, config)
-
-    @hookimpl
     def undefine(
         self,
         session: LxcSession,
@@ -368,68 +237,22 @@ class LxcDriver(ResourceOperations, InsideOperations):
         nvram: bool | None,
         tpm: bool | None,
     ) -> None:
-        from polyvisor_lxc import configuration
+        from polyvisor.local import configuration
+        from polyvisor_lxc import snapshots
 
         # containers have no managed save images, checkpoints, firmware variables or TPM: nothing more to remove
-        configuration.undefine(session, domain, snapshots_metadata=snapshots_metadata)
-
-    @hookimpl
-    def domain_config(self, session: LxcSession, domain: DomainRef, *, inactive: bool, secure: bool) -> Domain:
-        from polyvisor_lxc import configuration
-
-        return configuration.current(session, domain, inactive=inactive)
-
-    @hookimpl
-    def rename(self, session: LxcSession, domain: DomainRef, name: str) -> DomainRef:
-        from polyvisor_lxc import configuration
-
-        return configuration.rename(session, domain, name)
-
-    @hookimpl
-    def metadata(
-        self, session: LxcSession, domain: DomainRef, kind: MetadataKind, *, uri: str | None, affect: Affect
-    ) -> str:
-        from polyvisor_lxc import metadata
-
-        return metadata.get(session, domain, kind, uri, affect)
-
-    @hookimpl
-    def set_metadata(
-        self,
-        session: LxcSession,
-        domain: DomainRef,
-        kind: MetadataKind,
-        value: str | None,
-        *,
-        uri: str | None,
-        key: str | None,
-        affect: Affect,
-    ) -> None:
-        from polyvisor_lxc import metadata
-
-        metadata.put(session, domain, kind, value, uri, key, affect)
-
-    @hookimpl
-    def autostart(self, session: LxcSession, domain: DomainRef) -> bool:
-        from polyvisor_lxc import configuration
-
-        return configuration.flag(session, domain, "autostart")
-
-    @hookimpl
-    def set_autostart(self, session: LxcSession, domain: DomainRef, enabled: bool) -> None:
-        from polyvisor_lxc import configuration
-
-        configuration.set_flag(session, domain, "autostart", enabled)
+        with configuration.undefining(session, domain):
+            snapshots.before_undefine(session, domain, allowed=snapshots_metadata)
 
     @hookimpl
     def autostart_once(self, session: LxcSession, domain: DomainRef) -> bool:
-        from polyvisor_lxc import configuration
+        from polyvisor.local import configuration
 
         return configuration.flag(session, domain, "autostart-once")
 
     @hookimpl
     def set_autostart_once(self, session: LxcSession, domain: DomainRef, enabled: bool) -> None:
-        from polyvisor_lxc import configuration
+        from polyvisor.local import configuration
 
         configuration.set_flag(session, domain, "autostart-once", enabled)
 

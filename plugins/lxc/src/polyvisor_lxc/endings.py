@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from polyvisor.errors import PolyvisorError
+from polyvisor.local import bus
 from polyvisor.spi import URI, ConnectContext, Event, EventKind
 from polyvisor.state import Paths, write_atomic
-from polyvisor_lxc import bus, guests
+from polyvisor_lxc import guests
 from polyvisor_lxc.session import GuestFiles, LxcSession
 
 if TYPE_CHECKING:
@@ -81,18 +82,20 @@ def follow(session: LxcSession, uuid: UUID) -> None:
 
 def _reboot(session: LxcSession, found: guests.Look) -> None:
     """Start the same instance again."""
-    from polyvisor_lxc import configuration, lifecycle
+    from polyvisor.local import configuration
+    from polyvisor_lxc import lifecycle
 
     assert found.status is not None
     running = configuration.read_live(session, found.ref(str(found.status["name"])))
     guests.clear_processes(found)
-    again = lifecycle.start_again(session, configuration.parse(configuration.text(running)), number=found.id)
+    again = lifecycle.start_again(session, session.parse(configuration.text(running)), number=found.id)
     bus.publish(session, Event(EventKind.REBOOT, again, data={"by_guest": True}))
 
 
 def _wish(session: LxcSession, found: guests.Look) -> None:
     """What ``<on_poweroff>`` or ``<on_crash>`` says."""
-    from polyvisor_lxc import configuration, lifecycle
+    from polyvisor.local import configuration
+    from polyvisor_lxc import lifecycle
 
     assert found.status is not None
     files = session.files(found.uuid)
@@ -103,7 +106,7 @@ def _wish(session: LxcSession, found: guests.Look) -> None:
         preserve(files)
     guests.settle(session, found.uuid)
     if wish == "restart":
-        lifecycle.start_again(session, configuration.parse(configuration.text(running)))
+        lifecycle.start_again(session, session.parse(configuration.text(running)))
 
 
 def preserve(files: GuestFiles) -> None:

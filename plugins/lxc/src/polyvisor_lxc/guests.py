@@ -16,22 +16,24 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from polyvisor.errors import HypervisorError, InvalidState, NoSuchDomain
+from polyvisor.errors import HypervisorError, InvalidState
 from polyvisor.host.process import Process, children
+from polyvisor.local import bus, ended, guests
+from polyvisor.local.guests import RUNNING as RUNNING
+from polyvisor.local.guests import STARTING as STARTING
+from polyvisor.local.guests import active as active
+from polyvisor.local.guests import next_id as next_id
+from polyvisor.local.guests import remove_files as remove_files
+from polyvisor.local.guests import require as require
+from polyvisor.local.guests import require_active as require_active
 from polyvisor.spi import DomainRef, DomainState, Lifecycle, StateInfo
-from polyvisor.state import reported
-from polyvisor_lxc import bus, ended, journal
+from polyvisor_lxc import journal
 from polyvisor_lxc.cgroups import Group
 from polyvisor_lxc.process import find
 from polyvisor_lxc.session import GuestFiles, LxcSession
-
-STARTING, RUNNING = "starting", "running"
 
 _LONGEST_REBOOT = 60.0
 """Seconds within which a container that reboots runs again, or is taken for dead."""
@@ -50,26 +52,10 @@ _HALTED, _REBOOTED = 2, 1
 """Signals by which the kernel tells that a container's init called reboot(2) to halt (SIGINT) or reboot (SIGHUP)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """One container at one moment. ``status`` is None for one that was not run since it was last tidied up after."""
+class Look(guests.Look):
+    """One container at one moment; its process is its monitor."""
 
-    uuid: UUID
-    status: dict[str, Any] | None
-    alive: bool
-    state: StateInfo
-
-    @property
-    def id(self) -> int | None:
-        """Its number while it runs."""
-        return self.status["id"] if self.alive and self.status else None
-
-    @property
-    def process(self) -> Process | None:
-        """Its monitor, once that is known."""
-        if self.status is None or not self.status.get("pid"):
-            return None
-        return Process(self.status["pid"], self.status["started"])
+    __slots__ = ()
 
     @property
     def init(self) -> int | None:
@@ -83,10 +69,6 @@ class Look:
     def group(self) -> Group:
         """Its control groups."""
         return Group(self.status.get("groups", {}) if self.status else {})
-
-    def ref(self, name: str) -> DomainRef:
-        """The reference for lists, with its present id."""
-        return DomainRef(name, self.uuid, self.id)
 
 
 def look(session: LxcSession, uuid: UUID) -> Look:
@@ -161,6 +143,10 @@ def _end_reason(files: GuestFiles, status: dict[str, Any]) -> str:
 
 def settle(session: LxcSession, uuid: UUID) -> Look:
     """Look at a container whose lock the caller holds, tidying up if it has died or was never quite started."""
+    if os.path.exists(f"{session.files(uuid).overlays}/reverting"):
+        from polyvisor_lxc import snapshots
+
+        snapshots.put_right(session, uuid)
     found = look(session, uuid)
     if found.status is None:
         return found
@@ -236,7 +222,7 @@ def bury(session: LxcSession, dead: Look) -> None:
     domain = DomainRef(dead.status["name"], dead.uuid, dead.status["id"])
     detail = _END_EVENTS.get(dead.state.reason, "failed")
     bus.tell(session, domain, Lifecycle.STOPPED, detail, persistent=persistent, **account)
-    remove_files(files)
+    remove_files(files.directory)
     session.store.remove_status(dead.uuid)
 
 
@@ -262,33 +248,6 @@ def clear_processes(dead: Look) -> None:
             stopping.clear(Group(paths))
 
 
-def remove_files(files: GuestFiles) -> None:
-    """Remove the container's run-time directory."""
-    with reported("remove", files.directory):
-        try:
-            import shutil
-
-            shutil.rmtree(files.directory)
-        except FileNotFoundError:
-            pass  # gone is what was wanted
-
-
-def require(session: LxcSession, domain: DomainRef) -> Look:
-    """The container, which must exist: stored or running. Raises NoSuchDomain."""
-    found = look(session, domain.uuid)
-    if not found.alive and session.store.find(uuid=domain.uuid) is None:
-        raise NoSuchDomain(f"there is no {domain}", target=str(domain), driver="lxc")
-    return found
-
-
-def require_active(session: LxcSession, domain: DomainRef) -> Look:
-    """The container, which must run. Raises NoSuchDomain, InvalidState."""
-    found = require(session, domain)
-    if not found.alive:
-        raise InvalidState(f"{domain} is not running", target=str(domain), driver="lxc", hint="start it first")
-    return found
-
-
 def require_init(session: LxcSession, domain: DomainRef) -> tuple[Look, int]:
     """A container that must run, and the pid of its init. Raises NoSuchDomain, InvalidState."""
     found = require_active(session, domain)
@@ -296,12 +255,3 @@ def require_init(session: LxcSession, domain: DomainRef) -> tuple[Look, int]:
     if pid is None:
         raise InvalidState(f"{domain} is just starting or stopping", target=str(domain), driver="lxc", hint="try again")
     return found, pid
-
-
-@contextmanager
-def active(session: LxcSession, domain: DomainRef) -> Iterator[Look]:
-    """Hold the lock of a container that must run. Raises NoSuchDomain, InvalidState, Busy."""
-    require(session, domain)  # so that a missing domain is told without making a lock file for it
-    with session.store.lock(domain.uuid):
-        settle(session, domain.uuid)
-        yield require_active(session, domain)

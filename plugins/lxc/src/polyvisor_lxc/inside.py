@@ -108,7 +108,7 @@ def interfaces(session: LxcSession, domain: DomainRef, source: AddressSource) ->
 
 def _neighbours(session: LxcSession, domain: DomainRef) -> list[GuestInterface]:
     """What the host's table of neighbours says of the container's hardware addresses (ip-neighbour(8))."""
-    from polyvisor_lxc import configuration
+    from polyvisor.local import configuration
 
     answer = tools.run([tools.find("ip"), "-json", "neighbour", "show"], timeout=_TIME)
     rows: list[dict[str, Any]] = json.loads(answer.output or "[]") if not answer.code else []
@@ -193,7 +193,7 @@ def _unescaped(word: str) -> str:
 
 def trim(session: LxcSession, domain: DomainRef, mountpoint: str | None, minimum: int) -> None:
     """Give back what images of the container do not use (FITRIM): those of its own, never the host's file systems."""
-    from polyvisor_lxc import configuration
+    from polyvisor.local import configuration
 
     if minimum < 0:
         raise InvalidArgument(f"{minimum} bytes are no least length", driver="lxc")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from polyvisor.errors import (
     AlreadyExists,
@@ -20,9 +19,10 @@ from polyvisor.errors import (
     UnsupportedOption,
 )
 from polyvisor.host.process import Process
+from polyvisor.local import bus
 from polyvisor.spi import Affect, DomainRef, DomainState, Event, EventKind, Lifecycle
 from polyvisor.state import reported
-from polyvisor_lxc import booting, bus, domainjobs, guests, initsystem, stopping
+from polyvisor_lxc import booting, domainjobs, guests, initsystem, stopping
 from polyvisor_lxc.session import GuestFiles, LxcSession
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def start(
     session: LxcSession, domain: DomainRef, *, paused: bool, autodestroy: bool, fds: Sequence[int] = ()
 ) -> DomainRef:
     """Start a defined container."""
-    from polyvisor_lxc import configuration
+    from polyvisor.local import configuration
 
     guests.require(session, domain)
     with session.store.lock(domain.uuid):
@@ -62,7 +62,7 @@ def create(
     session: LxcSession, config: Domain, *, paused: bool, autodestroy: bool, fds: Sequence[int] = ()
 ) -> DomainRef:
     """Start a container that is not stored, or the stored one of that name and UUID with another configuration."""
-    from polyvisor_lxc import configuration
+    from polyvisor.local import configuration
 
     uuid = configuration.identity(config)
     with session.store.lock(uuid):
@@ -101,14 +101,6 @@ def destroy(session: LxcSession, domain: DomainRef, *, graceful: bool, remove_lo
         stopping.stop(session, found, graceful=graceful)
         if remove_logs:
             _remove_logs(session.files(domain.uuid))
-
-
-def destroy_tied(session: LxcSession, uuid: UUID) -> None:
-    """End a container that was to live no longer than its connection, if it still runs."""
-    with session.store.lock(uuid):
-        found = guests.settle(session, uuid)
-        if found.alive and found.status is not None and found.status.get("owner"):
-            stopping.stop(session, found, graceful=False)
 
 
 def _remove_logs(files: GuestFiles) -> None:
@@ -171,7 +163,7 @@ def _ask(session: LxcSession, domain: DomainRef, found: guests.Look, what: str) 
             driver="lxc",
             hint="resume it first, or destroy it",
         )
-    from polyvisor_lxc import configuration
+    from polyvisor.local import configuration
 
     pid = guests.require_init(session, domain)[1]
     kind = initsystem.of(pid)
@@ -195,11 +187,11 @@ def _ask(session: LxcSession, domain: DomainRef, found: guests.Look, what: str) 
 
 def reset(session: LxcSession, domain: DomainRef) -> None:
     """End the container and start it again at once."""
-    from polyvisor_lxc import configuration
+    from polyvisor.local import configuration
 
     with guests.active(session, domain) as found:
         assert found.status is not None
-        config = configuration.parse(configuration.text(configuration.read_live(session, domain)))
+        config = session.parse(configuration.text(configuration.read_live(session, domain)))
         tied, number = "owner" in found.status, found.id
         stopping.stop(session, found, graceful=False)
         again = booting.run(session, *booting.intend(session, config, autodestroy=tied, number=number))

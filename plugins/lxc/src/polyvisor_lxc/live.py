@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from polyvisor_lxc.configuration import summary
+from polyvisor.local.configuration import summary
 from polyvisor_lxc.session import GuestFiles
 
 if TYPE_CHECKING:
@@ -77,13 +77,6 @@ def host_end(number: int, index: int) -> str:
 def status(running: Domain) -> dict[str, Any]:
     """What the status record says of the container from the first moment on."""
     return {"name": running.name, "id": running.id, **summary(running)}
-
-
-def document(running: Domain) -> bytes:
-    """The live document as it is kept while the container runs."""
-    from polyvisor.documents import write
-
-    return write(running, live=True, secure=True).encode()
 
 
 def consoles(running: Domain, files: GuestFiles) -> list[dict[str, str | int | None]]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from polyvisor.errors import InvalidArgument, InvalidState
+from polyvisor.local import configuration
 from polyvisor.operations.memory import MEMORY_LIMITS, UNLIMITED
 from polyvisor.operations.records import Parameters
 from polyvisor.spi import Affect, DomainRef
-from polyvisor_lxc import changes, configuration
+from polyvisor_lxc import changes
 from polyvisor_lxc.session import LxcSession
 
 LIMITS = ("hard_limit", "soft_limit", "swap_hard_limit")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from polyvisor.errors import UnsupportedConfiguration
 from polyvisor.state import Networks
-from polyvisor_lxc import configuration, sections, tools
+from polyvisor_lxc import sections, tools
 from polyvisor_lxc.support import refusal
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def cards_in_use(session: LxcSession) -> Counter[str]:
     for uuid in session.store.statuses():
         try:
             with open(session.files(uuid).live, "rb") as file:
-                running: Any = configuration.parse(file.read())
+                running: Any = session.parse(file.read())
         except FileNotFoundError:
             continue  # it has just ended
         found.update(one.source.dev for one in running.devices.interfaces if one.type == "direct")

@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import threading
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from polyvisor.errors import ConnectFailed, InvalidArgument, InvalidURI, NoSuchDomain, PolyvisorError
-from polyvisor.spi import URI, ConnectContext, DomainRef, Session
-from polyvisor.state import Entry, ObjectStore, Paths
+from polyvisor.errors import ConnectFailed, PolyvisorError
+from polyvisor.local.session import LocalSession, local_paths
+from polyvisor.spi import URI, ConnectContext
+from polyvisor.state import Paths
 
 if TYPE_CHECKING:
+    from polyvisor.model.domain import Domain
     from polyvisor_lxc.cgroups import Hierarchies
-    from polyvisor_lxc.watcher import Watcher
-
-log = logging.getLogger(__name__)
-
-_FLUSH = 1.0
-"""Seconds that a slow listener may hold up whoever causes an event."""
+    from polyvisor_lxc.guests import Look
+    from polyvisor_lxc.watcher import LxcWatcher
 
 
-class LxcSession(Session):
-    """A session on the guests below one set of directories.
-
-    Holds no lock and no descriptor: other sessions and processes work on the same guests at the same time.
-    """
-
-    def __init__(self, uri: URI, context: ConnectContext, paths: Paths) -> None:
-        super().__init__(uri, context)
-        self.paths = paths
-        self.store = ObjectStore(paths, "domain", missing=NoSuchDomain)
-        self._lock = threading.Lock()
-        self._watcher: Watcher | None = None
-        self._tied: set[UUID] = set()
+class LxcSession(LocalSession["Look"]):
+    """A session on the containers below one set of directories."""
 
     @cached_property
     def hierarchies(self) -> Hierarchies:
@@ -45,49 +28,47 @@ class LxcSession(Session):
 
         return hierarchies()
 
-    def entry(self, domain: DomainRef) -> Entry | None:
-        """The stored configuration of ``domain``, None when it has none."""
-        return self.store.find(uuid=domain.uuid)
-
     def files(self, uuid: UUID) -> GuestFiles:
-        """Where the run-time files of a guest are."""
+        """Where the run-time files of a container are."""
         return GuestFiles(self.paths, uuid)
 
-    def tie(self, uuid: UUID) -> None:
-        """Destroy the guest when this session closes."""
-        with self._lock:
-            self._tied.add(uuid)
+    def live(self, uuid: UUID) -> str:
+        return self.files(uuid).live
 
-    def watch(self, enabled: bool) -> None:
-        """Begin or stop to put what happens to the guests into the session's events."""
-        from polyvisor_lxc.watcher import Watcher
+    def look(self, uuid: UUID) -> Look:
+        from polyvisor_lxc import guests
 
-        with self._lock:
-            former, self._watcher = self._watcher, None
-            if enabled:
-                self._watcher = former or Watcher(self)
-                former = None
-        if former is not None:
-            former.stop()
+        return guests.look(self, uuid)
 
-    def flush(self) -> None:
-        """Have what this session has just done reported before it returns, so that its events come in order."""
-        if (watcher := self._watcher) is not None:
-            watcher.flush(_FLUSH)
+    def examine(self, uuid: UUID, status: dict[str, Any]) -> Look:
+        from polyvisor_lxc import guests
 
-    def close(self) -> None:
-        for uuid in self._tied:
-            self._let_go(uuid)
-        if self._watcher is not None:
-            self._watcher.stop()
+        return guests.examine(self.files(uuid), status)
 
-    def _let_go(self, uuid: UUID) -> None:
-        from polyvisor_lxc import lifecycle
+    def settle(self, uuid: UUID) -> Look:
+        from polyvisor_lxc import guests
 
-        try:
-            lifecycle.destroy_tied(self, uuid)
-        except PolyvisorError as error:
-            log.warning("the guest %s was to end with its connection and could not be stopped: %s", uuid, error)
+        return guests.settle(self, uuid)
+
+    def cpu_time_ns(self, look: Look) -> int | None:
+        return look.group.cpu_time_ns()
+
+    def parse(self, document: bytes) -> Domain:
+        from polyvisor.documents import read
+        from polyvisor.model.domain import Domain
+        from polyvisor_lxc.model import CLASSES
+
+        return read(document, Domain, contributions=CLASSES, trusted=True)
+
+    def watcher(self) -> LxcWatcher:
+        from polyvisor_lxc.watcher import LxcWatcher
+
+        return LxcWatcher(self)
+
+    def end(self, look: Look) -> None:
+        from polyvisor_lxc import stopping
+
+        stopping.stop(self, look, graceful=False)
 
 
 LXCPATH = "/run"
@@ -144,7 +125,7 @@ def open_session(uri: URI, context: ConnectContext) -> LxcSession:
     """The session of ``lxc:///session``, ``lxc:///system`` or ``lxc:///embed?root=DIR``.
 
     Raises InvalidURI for any other, ConnectFailed when the state directories cannot be used."""
-    paths = _paths(uri)
+    paths = local_paths(uri)
     session = LxcSession(uri, context, paths)
     if not context.read_only:
         from polyvisor_lxc import recovery
@@ -154,43 +135,3 @@ def open_session(uri: URI, context: ConnectContext) -> LxcSession:
         except PolyvisorError as error:
             raise ConnectFailed(f"cannot open {uri}: {error.message}", driver="lxc", hint=error.hint) from error
     return session
-
-
-def _paths(uri: URI) -> Paths:
-    if uri.host or uri.transport:
-        raise InvalidURI(
-            f"{uri} names another host or a transport",
-            driver="lxc",
-            hint="this driver manages the guests of this host",
-        )
-    match uri.path:
-        case "/session":
-            uri.reject_unknown_options()
-            return Paths.session("lxc")
-        case "/system":
-            uri.reject_unknown_options()
-            if os.geteuid() != 0:
-                raise ConnectFailed(
-                    "lxc:///system needs root: there is no daemon that would act for you",
-                    driver="lxc",
-                    hint="use lxc:///session, or run as root",
-                )
-            return Paths.system("lxc")
-        case "/embed":
-            uri.reject_unknown_options("root")
-            return _embedded(uri)
-    raise InvalidURI(
-        f"{uri} is no place the lxc driver knows",
-        driver="lxc",
-        hint="use lxc:///session, lxc:///system or lxc:///embed?root=DIR",
-    )
-
-
-def _embedded(uri: URI) -> Paths:
-    root = uri.option("root")
-    if not root:
-        raise InvalidURI("lxc:///embed needs a directory", driver="lxc", hint="write lxc:///embed?root=DIR")
-    try:
-        return Paths.embedded("lxc", Path(root))
-    except InvalidArgument as error:
-        raise InvalidURI(error.message, driver="lxc", hint="write an absolute path") from error

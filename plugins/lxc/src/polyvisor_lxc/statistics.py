@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from polyvisor.errors import NoSuchDevice, UnsupportedOption
+from polyvisor.local import configuration, listing
 from polyvisor.operations.records import REASONS
 from polyvisor.operations.statistics import (
     BlockStats,
@@ -22,7 +23,7 @@ from polyvisor.operations.statistics import (
     StatsGroup,
 )
 from polyvisor.spi import DomainRef, DomainState
-from polyvisor_lxc import configuration, finding, guests, listing, sections
+from polyvisor_lxc import finding, guests, sections
 from polyvisor_lxc.cgroups import Group
 from polyvisor_lxc.session import LxcSession
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from polyvisor.errors import HostError, InvalidArgument, InvalidState
 from polyvisor.host import Host, format_cpu_list, parse_cpu_list
+from polyvisor.local import configuration
 from polyvisor.operations.records import Parameters
 from polyvisor.operations.vcpus import Scheduler, VcpuInfo, VcpuState
 from polyvisor.spi import Affect, DomainRef, DomainState
-from polyvisor_lxc import changes, configuration, guests
+from polyvisor_lxc import changes, guests
 from polyvisor_lxc.quantities import PERIOD
 from polyvisor_lxc.session import LxcSession
 

@@ -6,11 +6,11 @@ the prober.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
-from uuid import UUID
 
-from polyvisor.spi import URI, Affect, Column, ConnectContext, DomainRef, DomainRow, DomainState, StateInfo, hookimpl
+from polyvisor.local.driver import LocalDriver
+from polyvisor.spi import URI, ConnectContext, DomainRef, DomainState, hookimpl
 from polyvisor_qemu.session import QemuSession, open_session
 
 if TYPE_CHECKING:
@@ -18,18 +18,15 @@ if TYPE_CHECKING:
     from polyvisor.model.capabilities import Capabilities
     from polyvisor.model.domain import Domain
     from polyvisor.model.domaincaps import DomainCapabilities
-    from polyvisor.operations.configuration import MetadataKind
     from polyvisor.operations.connection import Security, Version
     from polyvisor.operations.consoles import Stream
-    from polyvisor.operations.host import CpuMap, CpuTimes, FreeMemory, HostInfo, MemoryStats
     from polyvisor.operations.input import Codeset
     from polyvisor.operations.lifecycle import ShutdownMode
-    from polyvisor.operations.listing import ControlInfo, DomainInfo
     from polyvisor.operations.saving import Screenshot
     from polyvisor.operations.statistics import BlockStats, CpuStats, DomainStats, MemoryUse, StatsGroup
 
 
-class QemuDriver:
+class QemuDriver(LocalDriver):
     """QEMU and KVM on this host, without a daemon."""
 
     name = "qemu"
@@ -46,13 +43,15 @@ class QemuDriver:
 
     @hookimpl
     def complete_domain(self, session: QemuSession, config: Domain) -> None:
-        from polyvisor_qemu import completion, configuration
+        from polyvisor.local import configuration
+        from polyvisor_qemu import completion
 
         completion.complete(config, session.answers, session.files(configuration.identity(config)))
 
     @hookimpl
     def check_domain(self, session: QemuSession, config: Domain) -> None:
-        from polyvisor_qemu import argv, configuration, live
+        from polyvisor.local import configuration
+        from polyvisor_qemu import argv, live
 
         trial = live.instance(config, 0)
         argv.compose(trial, session.answers, session.files(configuration.identity(config)))
@@ -95,73 +94,7 @@ class QemuDriver:
 
         return hostfacts.alive(session)
 
-    @hookimpl
-    def watch_events(self, session: QemuSession, enabled: bool) -> None:
-        session.watch(enabled)
-
     # -- host ---------------------------------------------------------------------------------------------
-
-    @hookimpl
-    def hostname(self, session: QemuSession) -> str:
-        from polyvisor.host import host_name
-
-        return host_name()
-
-    @hookimpl
-    def host_info(self, session: QemuSession) -> HostInfo:
-        from polyvisor_qemu import hostfacts
-
-        return hostfacts.host_info()
-
-    @hookimpl
-    def cpu_map(self, session: QemuSession) -> CpuMap:
-        from polyvisor_qemu import hostfacts
-
-        return hostfacts.cpu_map()
-
-    @hookimpl
-    def host_cpu_stats(self, session: QemuSession, *, cpu: int | None) -> CpuTimes:
-        from polyvisor_qemu import hostfacts
-
-        return hostfacts.cpu_times(cpu)
-
-    @hookimpl
-    def host_memory_stats(self, session: QemuSession, *, cell: int | None) -> MemoryStats:
-        from polyvisor_qemu import hostfacts
-
-        return hostfacts.memory_stats(cell)
-
-    @hookimpl
-    def free_memory(self, session: QemuSession) -> FreeMemory:
-        from polyvisor_qemu import hostfacts
-
-        return hostfacts.free_memory()
-
-    @hookimpl
-    def free_pages(
-        self, session: QemuSession, *, sizes_kib: Sequence[int], cells: Sequence[int]
-    ) -> dict[int, dict[int, int]]:
-        from polyvisor.host import Host
-
-        return Host().free_pages(sizes_kib, cells)
-
-    @hookimpl
-    def allocate_pages(self, session: QemuSession, pages: Mapping[int, int], *, cells: Sequence[int], add: bool) -> int:
-        from polyvisor.host import Host
-
-        return Host().allocate_pages(pages, cells, add=add)
-
-    @hookimpl
-    def memory_parameters(self, session: QemuSession) -> dict[str, int]:
-        from polyvisor.host import Host
-
-        return Host().memory_parameters()
-
-    @hookimpl
-    def set_memory_parameters(self, session: QemuSession, parameters: Mapping[str, int]) -> None:
-        from polyvisor.host import Host
-
-        Host().set_memory_parameters(parameters)
 
     @hookimpl
     def capabilities(self, session: QemuSession) -> Capabilities:
@@ -200,59 +133,12 @@ class QemuDriver:
     # -- listing ------------------------------------------------------------------------------------------
 
     @hookimpl
-    def list_domains(
-        self,
-        session: QemuSession,
-        *,
-        active: bool | None,
-        persistent: bool | None,
-        autostart: bool | None,
-        states: Collection[DomainState] | None,
-        columns: Collection[Column],
-    ) -> list[DomainRow]:
-        from polyvisor_qemu import listing
-
-        return listing.rows(
-            session, active=active, persistent=persistent, autostart=autostart, states=states, columns=columns
-        )
-
-    @hookimpl
-    def lookup_domain(self, session: QemuSession, *, name: str | None, uuid: UUID | None, id: int | None) -> DomainRef:
-        from polyvisor_qemu import listing
-
-        return listing.lookup(session, name=name, uuid=uuid, id=id)
-
-    @hookimpl
-    def domain_state(self, session: QemuSession, domain: DomainRef) -> StateInfo:
-        from polyvisor_qemu import guests
-
-        return guests.require(session, domain).state
-
-    @hookimpl
-    def domain_info(self, session: QemuSession, domain: DomainRef) -> DomainInfo:
-        from polyvisor_qemu import listing
-
-        return listing.info(session, domain)
-
-    @hookimpl
-    def control_info(self, session: QemuSession, domain: DomainRef) -> ControlInfo:
-        from polyvisor_qemu import listing
-
-        return listing.control_info(session, domain)
-
-    @hookimpl
-    def os_type(self, session: QemuSession, domain: DomainRef) -> str:
-        from polyvisor_qemu import listing
-
-        return listing.os_type(session, domain)
-
-    @hookimpl
     def domain_messages(
         self, session: QemuSession, domain: DomainRef, *, deprecation: bool, tainting: bool
     ) -> list[str]:
-        from polyvisor_qemu import listing
+        from polyvisor_qemu import messages
 
-        return listing.messages(session, domain, deprecation=deprecation, tainting=tainting)
+        return messages.messages(session, domain, deprecation=deprecation, tainting=tainting)
 
     # -- lifecycle ----------------------------------------------------------------------------------------
 
@@ -317,12 +203,6 @@ class QemuDriver:
     # -- configuration ------------------------------------------------------------------------------------
 
     @hookimpl
-    def define(self, session: QemuSession, config: Domain) -> DomainRef:
-        from polyvisor_qemu import configuration
-
-        return configuration.define(session, config)
-
-    @hookimpl
     def undefine(
         self,
         session: QemuSession,
@@ -334,58 +214,12 @@ class QemuDriver:
         nvram: bool | None,
         tpm: bool | None,
     ) -> None:
-        from polyvisor_qemu import configuration
+        from polyvisor.local import configuration
+        from polyvisor_qemu import firmware
 
         # no guest of ours has managed save images, snapshots, checkpoints or TPM state yet: nothing more to remove
-        configuration.undefine(session, domain, nvram=nvram)
-
-    @hookimpl
-    def domain_config(self, session: QemuSession, domain: DomainRef, *, inactive: bool, secure: bool) -> Domain:
-        from polyvisor_qemu import configuration
-
-        return configuration.current(session, domain, inactive=inactive)
-
-    @hookimpl
-    def rename(self, session: QemuSession, domain: DomainRef, name: str) -> DomainRef:
-        from polyvisor_qemu import configuration
-
-        return configuration.rename(session, domain, name)
-
-    @hookimpl
-    def metadata(
-        self, session: QemuSession, domain: DomainRef, kind: MetadataKind, *, uri: str | None, affect: Affect
-    ) -> str:
-        from polyvisor_qemu import metadata
-
-        return metadata.get(session, domain, kind, uri, affect)
-
-    @hookimpl
-    def set_metadata(
-        self,
-        session: QemuSession,
-        domain: DomainRef,
-        kind: MetadataKind,
-        value: str | None,
-        *,
-        uri: str | None,
-        key: str | None,
-        affect: Affect,
-    ) -> None:
-        from polyvisor_qemu import metadata
-
-        metadata.put(session, domain, kind, value, uri, key, affect)
-
-    @hookimpl
-    def autostart(self, session: QemuSession, domain: DomainRef) -> bool:
-        from polyvisor_qemu import configuration
-
-        return configuration.flag(session, domain, "autostart")
-
-    @hookimpl
-    def set_autostart(self, session: QemuSession, domain: DomainRef, enabled: bool) -> None:
-        from polyvisor_qemu import configuration
-
-        configuration.set_flag(session, domain, "autostart", enabled)
+        with configuration.undefining(session, domain) as entry:
+            firmware.before_undefine(configuration.load(session, entry), domain, remove=nvram)
 
     @hookimpl
     def to_native(self, session: QemuSession, format: str, config: Domain) -> str:

@@ -15,12 +15,12 @@ import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from polyvisor.errors import HostError, UnsupportedConfiguration
-from polyvisor.state import reported
-from polyvisor.state.disk import make_private_directory
+from polyvisor.errors import HostError, InvalidState, UnsupportedConfiguration
+from polyvisor.state import make_private_directory, reported
 
 if TYPE_CHECKING:
     from polyvisor.model.domain import Domain
+    from polyvisor.spi import DomainRef
     from polyvisor_qemu.argv import Guest
 
 log = logging.getLogger(__name__)
@@ -149,3 +149,20 @@ def prepare_variables(config: Domain, *, reset: bool) -> None:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_CLOEXEC, 0o600)
+
+
+def before_undefine(config: Domain, domain: DomainRef, *, remove: bool | None) -> None:
+    """Remove or keep a guest's own firmware variables, if there are any. Raises InvalidState if nobody said which."""
+    variables = getattr(config.os.nvram, "path", None)
+    if not variables or not os.path.exists(variables):
+        return
+    if remove is None:
+        raise InvalidState(
+            f"{domain} has firmware variables in {variables}",
+            target=str(domain),
+            driver="qemu",
+            hint="say whether to remove them: nvram=True (--nvram) or nvram=False (--keep-nvram)",
+        )
+    if remove:
+        with reported("remove", variables):
+            os.unlink(variables)

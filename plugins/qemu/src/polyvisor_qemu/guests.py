@@ -16,53 +16,33 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from polyvisor.errors import HypervisorError, InvalidState, NoSuchDomain
+from polyvisor.errors import HypervisorError
 from polyvisor.host.process import Process
+from polyvisor.local import bus, ended
+from polyvisor.local.guests import RUNNING as RUNNING
+from polyvisor.local.guests import STARTING as STARTING
+from polyvisor.local.guests import Look as Look
+from polyvisor.local.guests import active as active
+from polyvisor.local.guests import next_id as next_id
+from polyvisor.local.guests import remove_files as remove_files
+from polyvisor.local.guests import require as require
+from polyvisor.local.guests import require_active as require_active
 from polyvisor.spi import DomainRef, DomainState, Lifecycle, StateInfo
-from polyvisor.state import alive, reported
-from polyvisor_qemu import bus, ended, journal
+from polyvisor.state import alive
+from polyvisor_qemu import journal
 from polyvisor_qemu.process import find
 from polyvisor_qemu.session import GuestFiles, QemuSession
 
 if TYPE_CHECKING:
     from polyvisor_qemu.qmp import Monitor
 
-STARTING, RUNNING = "starting", "running"
-
 _ABANDONED = 10.0
 """Seconds that what is left of a half done start has to end."""
 
 _END_EVENTS = {"shutdown": "shutdown", "destroyed": "destroyed", "crashed": "crashed", "saved": "saved"}
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """One guest at one moment. ``status`` is None for one that was not run since it was last tidied up after."""
-
-    uuid: UUID
-    status: dict[str, Any] | None
-    alive: bool
-    state: StateInfo
-
-    @property
-    def id(self) -> int | None:
-        """Its number while it runs."""
-        return self.status["id"] if self.alive and self.status else None
-
-    @property
-    def process(self) -> Process | None:
-        """Its process, once that is known."""
-        if self.status is None or not self.status.get("pid"):
-            return None
-        return Process(self.status["pid"], self.status["started"])
-
-    def ref(self, name: str) -> DomainRef:
-        """The reference for lists, with its present id."""
-        return DomainRef(name, self.uuid, self.id)
 
 
 def look(session: QemuSession, uuid: UUID) -> Look:
@@ -153,44 +133,8 @@ def bury(session: QemuSession, dead: Look) -> None:
     domain = DomainRef(dead.status["name"], dead.uuid, dead.status["id"])
     detail = _END_EVENTS.get(dead.state.reason, "failed")
     bus.tell(session, domain, Lifecycle.STOPPED, detail, persistent=persistent)
-    remove_files(session.files(dead.uuid))
+    remove_files(session.files(dead.uuid).directory)
     session.store.remove_status(dead.uuid)
-
-
-def remove_files(files: GuestFiles) -> None:
-    """Remove the guest's run-time directory."""
-    with reported("remove", files.directory):
-        try:
-            import shutil
-
-            shutil.rmtree(files.directory)
-        except FileNotFoundError:
-            pass  # gone is what was wanted
-
-
-def require(session: QemuSession, domain: DomainRef) -> Look:
-    """The guest, which must exist: stored or running. Raises NoSuchDomain."""
-    found = look(session, domain.uuid)
-    if not found.alive and session.store.find(uuid=domain.uuid) is None:
-        raise NoSuchDomain(f"there is no {domain}", target=str(domain), driver="qemu")
-    return found
-
-
-def require_active(session: QemuSession, domain: DomainRef) -> Look:
-    """The guest, which must run. Raises NoSuchDomain, InvalidState."""
-    found = require(session, domain)
-    if not found.alive:
-        raise InvalidState(f"{domain} is not running", target=str(domain), driver="qemu", hint="start it first")
-    return found
-
-
-@contextmanager
-def active(session: QemuSession, domain: DomainRef) -> Iterator[Look]:
-    """Hold the lock of a guest that must run. Raises NoSuchDomain, InvalidState, Busy."""
-    require(session, domain)  # so that a missing domain is told without making a lock file for it
-    with session.store.lock(domain.uuid):
-        settle(session, domain.uuid)
-        yield require_active(session, domain)
 
 
 @contextmanager

@@ -11,7 +11,6 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from polyvisor.errors import (
     AlreadyExists,
@@ -24,10 +23,11 @@ from polyvisor.errors import (
     UnsupportedOption,
 )
 from polyvisor.host.process import Process
+from polyvisor.local import bus, configuration, ended
 from polyvisor.spi import DomainRef, DomainState, Lifecycle
-from polyvisor.state import LivenessLock, locked, reported, write_atomic
+from polyvisor.state import LivenessLock, reported, write_atomic
 from polyvisor.state.disk import make_private_directory
-from polyvisor_qemu import bus, ended, firmware, guests, journal
+from polyvisor_qemu import firmware, guests, journal
 from polyvisor_qemu.process import spawn
 from polyvisor_qemu.qmp import CommandFailed, Monitor, MonitorClosed, listen
 from polyvisor_qemu.session import GuestFiles, QemuSession
@@ -54,8 +54,6 @@ def start(
     session: QemuSession, domain: DomainRef, *, paused: bool, autodestroy: bool, reset_nvram: bool = False
 ) -> DomainRef:
     """Start a defined guest."""
-    from polyvisor_qemu import configuration
-
     guests.require(session, domain)
     with session.store.lock(domain.uuid):
         found = guests.settle(session, domain.uuid)
@@ -72,8 +70,6 @@ def start(
 
 def create(session: QemuSession, config: Domain, *, paused: bool, autodestroy: bool) -> DomainRef:
     """Start a guest that is not stored, or the stored one of that name and UUID with another configuration."""
-    from polyvisor_qemu import configuration
-
     uuid = configuration.identity(config)
     with session.store.lock(uuid):
         if guests.settle(session, uuid).alive:
@@ -87,10 +83,10 @@ def create(session: QemuSession, config: Domain, *, paused: bool, autodestroy: b
 
 def _intend(session: QemuSession, config: Domain, *, autodestroy: bool) -> tuple[Domain, dict[str, Any]]:
     """The running instance and its status, written down before anything else exists of it."""
-    from polyvisor_qemu import argv, configuration, live
+    from polyvisor_qemu import argv, live
 
     uuid = configuration.identity(config)
-    running = live.instance(config, _next_id(session))
+    running = live.instance(config, guests.next_id(session))
     status = live.status(running)
     if autodestroy:
         myself = Process.running(os.getpid())
@@ -102,8 +98,6 @@ def _intend(session: QemuSession, config: Domain, *, autodestroy: bool) -> tuple
 
 
 def _run(session: QemuSession, running: Domain, status: dict[str, Any], *, paused: bool) -> DomainRef:
-    from polyvisor_qemu import configuration
-
     uuid = configuration.identity(running)
     files = session.files(uuid)
     try:
@@ -144,7 +138,7 @@ def _boot(
         live.note_backends(running, _release(files, plan, paused=paused))
     except PolyvisorError as error:
         raise _failure(running.name, files, process, said, error) from error
-    write_atomic(files.live, live.document(running), durable=False)
+    write_atomic(files.live, configuration.live_text(running), durable=False)
     status |= {"phase": guests.RUNNING, "consoles": live.consoles(running, files)}
     session.store.write_status(files.uuid, status)
     return status
@@ -164,7 +158,7 @@ def _release(files: GuestFiles, plan: Plan, *, paused: bool) -> list[Mapping[str
 
 
 def _prepare(files: GuestFiles, consoles: Sequence[Mapping[str, Any]]) -> None:
-    guests.remove_files(files)
+    guests.remove_files(files.directory)
     make_private_directory(files.directory)
     make_private_directory(files.logs)
     # QEMU would create the logs for everybody to read
@@ -227,21 +221,8 @@ def _undo(session: QemuSession, files: GuestFiles) -> None:
         guests.abandon(session, found)
     if session.store.find(uuid=files.uuid) is not None:
         ended.remember(session, files.uuid, "failed")
-    guests.remove_files(files)
+    guests.remove_files(files.directory)
     session.store.remove_status(files.uuid)
-
-
-def _next_id(session: QemuSession) -> int:
-    """A number no guest below these directories has had since the host came up."""
-    path = f"{session.paths.run}/last-id"
-    with locked(f"{path}.lock", subject="the counter of domain ids"):
-        try:
-            with open(path, "rb") as file:
-                number = int(file.read()) + 1
-        except (FileNotFoundError, ValueError):
-            number = 1 + max((status.get("id", 0) for status in session.store.statuses().values()), default=0)
-        write_atomic(path, b"%d" % number, durable=False)
-    return number
 
 
 # -- stopping ---------------------------------------------------------------------------------------------
@@ -283,14 +264,6 @@ def _lingers(found: guests.Look, process: Process, graceful: bool) -> PolyvisorE
         target=name,
         hint="it is stuck in the kernel, most likely in a disk access",
     )
-
-
-def destroy_tied(session: QemuSession, uuid: UUID) -> None:
-    """End a guest that was to live no longer than its connection, if it still runs."""
-    with session.store.lock(uuid):
-        found = guests.settle(session, uuid)
-        if found.alive and found.status is not None and found.status.get("owner"):
-            stop(session, found, graceful=False)
 
 
 def _remove_logs(files: GuestFiles) -> None:

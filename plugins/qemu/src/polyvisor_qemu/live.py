@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from polyvisor.local.configuration import summary
 from polyvisor_qemu import devices
-from polyvisor_qemu.configuration import summary
 from polyvisor_qemu.session import GuestFiles
 
 if TYPE_CHECKING:
@@ -57,13 +57,6 @@ def status(running: Domain) -> dict[str, Any]:
         "on_poweroff": action,
         **summary(running),
     }
-
-
-def document(running: Domain) -> bytes:
-    """The live document as it is kept while the guest runs."""
-    from polyvisor.documents import write
-
-    return write(running, live=True, secure=True).encode()
 
 
 def note_backends(running: Domain, chardevs: Iterable[Mapping[str, Any]]) -> None:

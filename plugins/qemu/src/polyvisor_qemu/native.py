@@ -6,7 +6,8 @@ import shlex
 from typing import TYPE_CHECKING
 
 from polyvisor.errors import InvalidArgument
-from polyvisor_qemu import argv, configuration, live
+from polyvisor.local import configuration
+from polyvisor_qemu import argv, live
 from polyvisor_qemu.session import QemuSession
 
 if TYPE_CHECKING:

@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import threading
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from polyvisor.errors import ConnectFailed, InvalidArgument, InvalidURI, NoSuchDomain, PolyvisorError
-from polyvisor.spi import URI, ConnectContext, DomainRef, Session
-from polyvisor.state import Entry, ObjectStore, Paths
+from polyvisor.errors import ConnectFailed, PolyvisorError
+from polyvisor.local.guests import Look
+from polyvisor.local.session import LocalSession, local_paths
+from polyvisor.spi import URI, ConnectContext
+from polyvisor.state import Paths
 
 if TYPE_CHECKING:
+    from polyvisor.model.domain import Domain
     from polyvisor_qemu.probe import Answers
-    from polyvisor_qemu.watcher import Watcher
-
-log = logging.getLogger(__name__)
+    from polyvisor_qemu.watcher import QemuWatcher
 
 
-class QemuSession(Session):
-    """A session on the guests below one set of directories.
-
-    Holds no lock and no descriptor: other sessions and processes work on the same guests at the same time.
-    """
-
-    def __init__(self, uri: URI, context: ConnectContext, paths: Paths) -> None:
-        super().__init__(uri, context)
-        self.paths = paths
-        self.store = ObjectStore(paths, "domain", missing=NoSuchDomain)
-        self._lock = threading.Lock()
-        self._watcher: Watcher | None = None
-        self._tied: set[UUID] = set()
+class QemuSession(LocalSession[Look]):
+    """A session on the guests below one set of directories."""
 
     @cached_property
     def answers(self) -> Answers:
@@ -42,44 +29,47 @@ class QemuSession(Session):
 
         return Answers(self.paths.cache)
 
-    def entry(self, domain: DomainRef) -> Entry | None:
-        """The stored configuration of ``domain``, None when it has none."""
-        return self.store.find(uuid=domain.uuid)
-
     def files(self, uuid: UUID) -> GuestFiles:
         """Where the run-time files of a guest are."""
         return GuestFiles(self.paths, uuid)
 
-    def tie(self, uuid: UUID) -> None:
-        """Destroy the guest when this session closes."""
-        with self._lock:
-            self._tied.add(uuid)
+    def live(self, uuid: UUID) -> str:
+        return self.files(uuid).live
 
-    def watch(self, enabled: bool) -> None:
-        """Begin or stop to put what happens to the guests into the session's events."""
-        from polyvisor_qemu.watcher import Watcher
+    def look(self, uuid: UUID) -> Look:
+        from polyvisor_qemu import guests
 
-        with self._lock:
-            former, self._watcher = self._watcher, None
-            if enabled:
-                self._watcher = former or Watcher(self)
-                former = None
-        if former is not None:
-            former.stop()
+        return guests.look(self, uuid)
 
-    def close(self) -> None:
-        for uuid in self._tied:
-            self._let_go(uuid)
-        if self._watcher is not None:
-            self._watcher.stop()
+    def examine(self, uuid: UUID, status: dict[str, Any]) -> Look:
+        from polyvisor_qemu import guests
 
-    def _let_go(self, uuid: UUID) -> None:
+        return guests.examine(self.files(uuid), status)
+
+    def settle(self, uuid: UUID) -> Look:
+        from polyvisor_qemu import guests
+
+        return guests.settle(self, uuid)
+
+    def cpu_time_ns(self, look: Look) -> int | None:
+        return look.process.cpu_time_ns if look.process is not None else None
+
+    def parse(self, document: bytes) -> Domain:
+        from polyvisor.documents import read
+        from polyvisor.model.domain import Domain
+        from polyvisor_qemu.model import CLASSES
+
+        return read(document, Domain, contributions=CLASSES, trusted=True)
+
+    def watcher(self) -> QemuWatcher:
+        from polyvisor_qemu.watcher import QemuWatcher
+
+        return QemuWatcher(self)
+
+    def end(self, look: Look) -> None:
         from polyvisor_qemu import lifecycle
 
-        try:
-            lifecycle.destroy_tied(self, uuid)
-        except PolyvisorError as error:
-            log.warning("the guest %s was to end with its connection and could not be stopped: %s", uuid, error)
+        lifecycle.stop(self, look, graceful=False)
 
 
 class GuestFiles:
@@ -131,7 +121,7 @@ def open_session(uri: URI, context: ConnectContext) -> QemuSession:
     """The session of ``qemu:///session``, ``qemu:///system`` or ``qemu:///embed?root=DIR``.
 
     Raises InvalidURI for any other, ConnectFailed when the state directories cannot be used."""
-    paths = _paths(uri)
+    paths = local_paths(uri)
     session = QemuSession(uri, context, paths)
     if not context.read_only:
         from polyvisor_qemu import recovery
@@ -141,43 +131,3 @@ def open_session(uri: URI, context: ConnectContext) -> QemuSession:
         except PolyvisorError as error:
             raise ConnectFailed(f"cannot open {uri}: {error.message}", driver="qemu", hint=error.hint) from error
     return session
-
-
-def _paths(uri: URI) -> Paths:
-    if uri.host or uri.transport:
-        raise InvalidURI(
-            f"{uri} names another host or a transport",
-            driver="qemu",
-            hint="this driver manages the guests of this host",
-        )
-    match uri.path:
-        case "/session":
-            uri.reject_unknown_options()
-            return Paths.session("qemu")
-        case "/system":
-            uri.reject_unknown_options()
-            if os.geteuid() != 0:
-                raise ConnectFailed(
-                    "qemu:///system needs root: there is no daemon that would act for you",
-                    driver="qemu",
-                    hint="use qemu:///session, or run as root",
-                )
-            return Paths.system("qemu")
-        case "/embed":
-            uri.reject_unknown_options("root")
-            return _embedded(uri)
-    raise InvalidURI(
-        f"{uri} is no place the qemu driver knows",
-        driver="qemu",
-        hint="use qemu:///session, qemu:///system or qemu:///embed?root=DIR",
-    )
-
-
-def _embedded(uri: URI) -> Paths:
-    root = uri.option("root")
-    if not root:
-        raise InvalidURI("qemu:///embed needs a directory", driver="qemu", hint="write qemu:///embed?root=DIR")
-    try:
-        return Paths.embedded("qemu", Path(root))
-    except InvalidArgument as error:
-        raise InvalidURI(error.message, driver="qemu", hint="write an absolute path") from error

@@ -10,11 +10,12 @@ from typing import Any
 
 from polyvisor.errors import Busy, HypervisorError, InvalidState, NoSuchDevice, UnsupportedOption
 from polyvisor.host.process import Process
+from polyvisor.local import listing
+from polyvisor.local.configuration import read_live
 from polyvisor.operations.records import REASONS
 from polyvisor.operations.statistics import BlockStats, CpuStats, CpuUse, DomainStats, MemoryUse, StatsGroup
 from polyvisor.spi import DomainRef, DomainState
-from polyvisor_qemu import guests, listing
-from polyvisor_qemu.configuration import read_live
+from polyvisor_qemu import guests
 from polyvisor_qemu.qmp import Monitor
 from polyvisor_qemu.session import QemuSession
 
