@@ -7,6 +7,7 @@ guests have (``[datastore] web/web.vmdk``). Lists are one search of the whole da
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,6 +44,10 @@ VOLUMES = [DISK, Browser.IsoImageQuery(), Browser.FloppyImageQuery()]
 
 FILES = [*VOLUMES, Browser.FolderQuery(), Browser.Query()]
 """Questions for all there is."""
+
+EXTENT = re.compile(r"-(flat|delta|sesparse|rdmp?|s\d+|f\d+|ctk)\.vmdk$")
+"""Names of files that hold the data of a disk, or which blocks of it changed; the disk itself is the file that
+describes them."""
 
 FORMATS = {
     Browser.VmDiskInfo: VolumeFormat.VMDK,
@@ -149,14 +154,20 @@ def checked(name: str) -> str:
 def find(session: EsxSession, pool: Pool, name: str) -> Volume:
     """The file of that path on the datastore. Raises NotFound."""
     path = DatastorePath(pool.name, checked(name))
+    questions = [Browser.Query()] if EXTENT.search(path.name) else FILES
     try:
-        found = _searched(session, pool, path.directory, FILES, names=[path.name], below=False)
+        found = _searched(session, pool, path.directory, questions, names=[_pattern(path.name)], below=False)
     except NotFound:
         found = []
     for each in found:
         if each.path == path:
             return each
     raise NotFound(f"there is no file '{path}'", target=str(pool), driver="esx", hint="case counts")
+
+
+def _pattern(name: str) -> str:
+    """A pattern that fits a name, and few others: what may mean something in patterns is any one character."""
+    return re.sub(r"[][*?\\]", "?", name)
 
 
 def exists(session: EsxSession, pool: Pool, name: str) -> bool:
