@@ -13,14 +13,8 @@ import pytest
 pytestmark = pytest.mark.live
 
 GAPS = {
-    "test_a_refusal_is_of_a_kind_that_is_declared[reboot-running]": "the simulator has no RebootGuest",
-    "test_an_operation_works_or_says_why_not[reboot-running]": "the simulator has no RebootGuest",
-    "test_none_removes[description]": "the simulator passes over an annotation that is made empty",
-    "test_redefining_leaves_out_what_is_not_said_again": "the simulator passes over an annotation that is made empty",
     "test_a_dumped_document_defines_the_same_domain": "a guest that was forgotten comes back as another managed object",
     "test_a_name_is_taken_once": "VMware has no place for aliases of one's own",
-    "test_the_configuration_goes_back": "the simulator's snapshots keep no configuration",
-    "test_as_much_of_the_tree_goes_as_was_asked_for[subtree-left2-base]": "the simulator then has no current snapshot",
 }
 """Questions whose answers are known to be others here, and why."""
 

@@ -338,3 +338,38 @@ def test_a_job_that_ended_is_told_and_none_is_at_work(guest: Domain) -> None:
     assert guest.job(completed=True).type in ("Completed", "None")
     with pytest.raises(InvalidState, match="no job"):
         guest.abort_job()
+
+
+# -- names of one's own ---------------------------------------------------------------------------------------------
+
+
+def test_names_that_users_give_devices_are_kept(guest: Domain, make_disk: MakeDisk) -> None:
+    mine = "<alias name='ua-mine'/>"
+    guest.attach_device(disk(make_disk(), "sda", mine))
+    guest.attach_device("<interface type='bridge'><source bridge='VM Network'/><alias name='ua-net'/></interface>")
+    document = guest.xml()
+    assert mine in document and "<alias name='ua-net'/>" in document
+    with pytest.raises(AlreadyExists, match="ua-mine"):
+        guest.attach_device(disk(make_disk(), "sdb", mine))
+    guest.destroy()
+    assert mine in guest.xml()
+    guest.detach_device_alias("ua-net")
+    assert cards(guest) == {} and "ua-net" not in guest.xml()
+    guest.detach_device("<disk><target dev='sda'/></disk>")
+    guest.attach_device(disk(make_disk()))
+    assert "ua-mine" not in guest.xml()
+
+
+def test_names_are_part_of_the_document(guest: Domain, connection: polyvisor.Connection) -> None:
+    guest.destroy()
+    plain = guest.xml()
+    cards = "".join(
+        f"<interface type='bridge'><source bridge='VM Network'/><alias name='ua-{name}'/></interface>" for name in "ab"
+    )
+    connection.define(plain.replace("<devices>", f"<devices>{cards}"))
+    named = guest.xml()
+    assert named.index("ua-a") < named.index("ua-b")
+    connection.define(named)
+    assert guest.xml() == named
+    connection.define(named.replace("<alias name='ua-a'/>", "<alias name='ua-c'/>"))
+    assert "ua-c" in guest.xml() and "ua-a" not in guest.xml()

@@ -58,7 +58,7 @@ def made_document(session: EsxSession, machine: Any, row: dict[str, Any], networ
     saved = power == "suspended" and extra.get(extraconfig.SUSPENDED) in SAVES
     if power != "poweredOff" and not saved:
         config.id = number_of(machine)
-    labels.label(config, list(row["config.hardware"].device or ()))
+    labels.label(config, list(row["config.hardware"].device or ()), labels.given(extra))
     return config
 
 
@@ -146,7 +146,8 @@ def _create(session: EsxSession, config: Domain, uuid: UUID) -> DomainRef:
     wanted = settings(config)
     spot = _spot(session, config)
     spec = vim_writing.general(wanted)
-    spec.extraConfig = [*spec.extraConfig, *extraconfig.options(metadata.options_of(config))]
+    kept = {**metadata.options_of(config), extraconfig.ALIASES: labels.as_setting(labels.asked(config))}
+    spec.extraConfig = [*spec.extraConfig, *extraconfig.options({key: text for key, text in kept.items() if text})]
     buses = vim_writing.Buses()
     networks = finder(session, spot)
     devices = [vim_writing.device(wanted, each, buses, networks) for each in vim_writing.device_prefixes(wanted)]
@@ -154,8 +155,20 @@ def _create(session: EsxSession, config: Domain, uuid: UUID) -> DomainRef:
     machine = _made(session, spot, spec, _places_for_files(_datastore(session, spot, wanted), config.name, uuid))
     domain = DomainRef(config.name, uuid)
     session.learn(uuid, machine)
+    name_fresh_cards(session, machine, config)
     session.tell(lifecycle(domain, Lifecycle.DEFINED, "added"))
     return domain
+
+
+def name_fresh_cards(session: EsxSession, machine: Any, config: Domain) -> None:
+    """Keep the names that a document gives cards without saying their addresses, now that they have some."""
+    cards = config.devices.interfaces if config.devices is not None else ()
+    if not any(card.mac is None and labels.name_given(card) for card in cards):
+        return
+    found = session.properties(vim.VirtualMachine, ("config.hardware.device",), [machine])[machine]
+    names = labels.as_setting(labels.asked(config, found.get("config.hardware.device") or ()))
+    changed = extraconfig.options({extraconfig.ALIASES: names})
+    session.wait(machine.ReconfigVM_Task(spec=vim.vm.ConfigSpec(extraConfig=changed)))
 
 
 LONGEST_ITEM = 80

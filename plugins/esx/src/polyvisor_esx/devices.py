@@ -13,9 +13,9 @@ from polyvisor.errors import AlreadyExists, InvalidState, NoSuchDevice, Unsuppor
 from polyvisor.model.domain import Devices, Disk, Domain, Interface
 from polyvisor.model.domain.devices.disk import bus_of_target
 from polyvisor.spi import DomainRef, Event, EventKind
-from polyvisor_esx import configuration, vim_reading, vim_writing
+from polyvisor_esx import configuration, extraconfig, vim_reading, vim_writing
 from polyvisor_esx.guests import STATE, state_of
-from polyvisor_esx.labels import aliases_of, cards_of, disks_of
+from polyvisor_esx.labels import aliases_of, as_setting, cards_of, disks_of, given, name_given
 from polyvisor_esx.layout import lay_out
 from polyvisor_esx.session import EsxSession, number_of
 
@@ -69,9 +69,22 @@ class Machine:
         place = self.session.inventory.places.get(self.row.get("runtime.host"), self.session.place)
         return configuration.finder(self.session, place)
 
-    def reconfigure(self, changes: list[Any]) -> None:
-        """Have VMware make device changes, all or none of them."""
-        self.session.wait(self.machine.ReconfigVM_Task(spec=vim.vm.ConfigSpec(deviceChange=changes)))
+    @property
+    def names(self) -> dict[str, str]:
+        """Names that users gave, by target of disks and address of cards."""
+        return given(extraconfig.values(self.row.get("config.extraConfig")))
+
+    @property
+    def aliases(self) -> dict[str, str]:
+        """What the document calls disks and cards: by names of users, and while the guest runs by VMware's."""
+        return {**(aliases_of(self.hardware) if self.active else {}), **self.names}
+
+    def reconfigure(self, changes: list[Any], names: dict[str, str] | None = None) -> None:
+        """Have VMware make device changes, all or none of them; and keep ``names``, where they are others."""
+        spec = vim.vm.ConfigSpec(deviceChange=changes)
+        if names is not None and names != self.names:
+            spec.extraConfig = extraconfig.options({extraconfig.ALIASES: as_setting(names)})
+        self.session.wait(self.machine.ReconfigVM_Task(spec=spec))
 
     def tell(self, kind: EventKind, **data: object) -> None:
         """Announce a change of the running guest's devices."""
@@ -129,18 +142,28 @@ def _unsupported(device: Element) -> UnsupportedConfiguration:
 def attach(session: EsxSession, domain: DomainRef, device: Element) -> None:
     """Add a disk, a drive or a network card, and the controller it needs."""
     guest = Machine(session, domain)
-    before = set(aliases_of(guest.hardware).values())
+    before = set(guest.aliases.values())
     _require_room(guest, device)
+    called = name_given(device) if isinstance(device, Disk | Interface) else None
+    if called in before:
+        raise AlreadyExists(f"{domain} has a device {called!r} already", target=str(domain), driver="esx")
     wanted, prefix = _written(guest.config, device)
     if prefix in dict(vim_reading.placed(guest.hardware)) and isinstance(device, Disk):
         raise AlreadyExists(f"{domain} has a device at {prefix.rstrip('.')} already", target=str(domain), driver="esx")
     buses = _buses(guest.hardware)
     made = vim_writing.device(wanted, prefix, buses, guest.networks())
-    guest.reconfigure([*map(vim_writing.added, buses.added), vim_writing.added(made)])
-    if guest.active:
-        now = Machine(session, domain)
-        fresh = [name for name in aliases_of(now.hardware).values() if name not in before]
-        now.tell(EventKind.DEVICE_ADDED, alias=fresh[0] if fresh else "")
+    place, names = _name(device), guest.names
+    if called and place:
+        names[place] = called
+    guest.reconfigure([*map(vim_writing.added, buses.added), vim_writing.added(made)], names)
+    if not guest.active and (place or not called):
+        return
+    now = Machine(session, domain)
+    if called and not place:  # the address is VMware's choice
+        place = next(address for address in cards_of(now.hardware) if address not in cards_of(guest.hardware))
+        now.reconfigure([], {**now.names, place: called})
+    fresh = [name for name in now.aliases.values() if name not in before]
+    now.tell(EventKind.DEVICE_ADDED, alias=called or (fresh[0] if fresh else ""))
 
 
 def _require_room(guest: Machine, device: Element) -> None:
@@ -196,7 +219,7 @@ def _name(device: Element) -> str:
 
 def _alias(guest: Machine, device: Element) -> str:
     """What a device is called in events: what the document of the running guest calls it."""
-    return aliases_of(list(guest.hardware)).get(_name(device), "")
+    return guest.aliases.get(_name(device), "")
 
 
 # -- taking out and changing --------------------------------------------------------------------------------------
@@ -209,9 +232,9 @@ def detach(session: EsxSession, domain: DomainRef, device: Element) -> None:
 
 
 def detach_alias(session: EsxSession, domain: DomainRef, alias: str) -> None:
-    """Take out the device that the document of the running guest calls so."""
+    """Take out the device that the document calls so."""
     guest = Machine(session, domain)
-    names = {name: called for called, name in aliases_of(guest.hardware).items()} if guest.active else {}
+    names = {name: called for called, name in guest.aliases.items()}
     devices = [*guest.devices.disks, *guest.devices.interfaces]
     wanted = next((each for each in devices if _name(each) == names.get(alias)), None)
     if wanted is None:
@@ -233,7 +256,8 @@ def _take_out(guest: Machine, found: Any, said: Element) -> None:
             driver="esx",
             hint="stop it first; a medium can be ejected by an update without a source",
         )
-    guest.reconfigure([vim_writing.removed(found)])
+    left = {place: name for place, name in guest.names.items() if place != _name(said)}
+    guest.reconfigure([vim_writing.removed(found)], left)
     guest.tell(EventKind.DEVICE_REMOVED, alias=_alias(guest, said))
 
 

@@ -9,6 +9,9 @@ TITLE = "polyvisor.title"
 METADATA = "polyvisor.metadata"
 """The title, and the custom XML as JSON ``{namespace: element}``: VMware has a place for neither."""
 
+ALIASES = "polyvisor.aliases"
+"""Names that users gave disks and cards, as JSON ``{target or address: name}``."""
+
 SUSPENDED = "polyvisor.suspended"
 """What the suspension of a guest means: VMware has one for pausing, saving and sleeping. See
 :data:`polyvisor_esx.guests.SUSPENDED`."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from polyvisor.errors import InvalidState, UnsupportedConfiguration
 from polyvisor.spi import DomainRef
-from polyvisor_esx import configuration, extraconfig, metadata, vim_reading, vim_writing
+from polyvisor_esx import configuration, extraconfig, labels, metadata, vim_reading, vim_writing
 from polyvisor_esx.session import EsxSession
 from polyvisor_esx.vim_reading import bus_of
 from polyvisor_esx.vim_writing import Device
@@ -54,6 +54,7 @@ def change(session: EsxSession, domain: DomainRef, config: Domain, *, active: bo
     spec.extraConfig = [*spec.extraConfig, *_extra(row, config)]
     if keys or devices or spec.extraConfig:
         session.wait(machine.ReconfigVM_Task(spec=spec))
+    configuration.name_fresh_cards(session, machine, config)
 
 
 def _as_written(document: Domain) -> Settings:
@@ -76,8 +77,8 @@ def changed_keys(current: Settings, wanted: Settings) -> set[str]:
 
 def _extra(row: dict[str, Any], config: Domain) -> list[Any]:
     before = extraconfig.values(row.get("config.extraConfig"))
-    after = metadata.options_of(config)
-    keys = (extraconfig.TITLE, extraconfig.METADATA)
+    after = {**metadata.options_of(config), extraconfig.ALIASES: labels.as_setting(labels.asked(config))}
+    keys = (extraconfig.TITLE, extraconfig.METADATA, extraconfig.ALIASES)
     return extraconfig.options({key: after.get(key) for key in keys if before.get(key) != after.get(key)})
 
 
