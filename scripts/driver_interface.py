@@ -19,6 +19,7 @@ import dataclasses
 import enum
 import inspect
 import json
+import os
 import pkgutil
 import re
 import sys
@@ -54,6 +55,7 @@ WHOLE = (
     "polyvisor.documents.support",
     "polyvisor.host.document",
     "polyvisor.host.process",
+    "polyvisor.state.inotify",
     *(
         f"polyvisor.local.{module}"
         for module in "bus configuration consoles driver ended guests listing session watcher".split()
@@ -65,21 +67,33 @@ WHOLE = (
 """Modules of which every name without a leading underscore is public, if it is defined there."""
 
 NAMED = (
+    "polyvisor.config.Configuration",
+    "polyvisor.config.load",
+    "polyvisor.documents.parsing.parse",
+    "polyvisor.documents.plain.to_plain",
     "polyvisor.host.kvm.max_vcpus",
     "polyvisor.host.sysinfo.read_sysinfo",
     "polyvisor.model.backup.align",
     "polyvisor.model.checkpoint.align",
     "polyvisor.model.checkpoint.restore",
+    "polyvisor.model.domain.completion.check",
+    "polyvisor.model.domain.completion.complete",
     "polyvisor.model.domain.completion.complete_device",
+    "polyvisor.model.domain.completion.cpu_ranges",
     "polyvisor.model.domain.completion.generate_mac",
     "polyvisor.model.domain.consistency.cpu_numbers",
+    "polyvisor.model.domain.devices.chardev.SerialModelName",
+    "polyvisor.model.domain.devices.controller.PciControllerModelName",
     "polyvisor.model.domain.devices.disk.bus_of_target",
     "polyvisor.model.domain.devices.disk.target_index",
     "polyvisor.model.domain.devices.storage.AnySource",
+    "polyvisor.model.domain.devices.storage.SOURCES",
     "polyvisor.model.domain.devices.storage.StorageFormat",
+    "polyvisor.model.domain.events.PerfEventName",
     "polyvisor.model.domain.os.Architecture",
     "polyvisor.model.snapshot.align",
     "polyvisor.model.snapshot.restore",
+    "polyvisor.model.storagevol.VOLUME_NAME",
     "polyvisor.testing.Target",
     "polyvisor.testing.equipment.Parts",
 )
@@ -320,6 +334,8 @@ def _literal(value: Any) -> str:
         return f"{type(value).__name__}.{value.name}"
     if isinstance(value, frozenset | set):
         return f"{{{', '.join(sorted(map(_literal, value)))}}}"
+    if value is os.environ:
+        return "os.environ"  # and not what is in it here and now
     text = repr(value)
     return "..." if re.search(r" at 0x[0-9a-f]+", text) else text
 

@@ -249,3 +249,16 @@ def test_other_names_are_told_with_their_line(interface, now, line):
 def test_the_tutorials_driver_borrows_public_names_only(interface, now):
     source = WORKSPACE / "docs" / "tutorial" / "acme" / "src" / "polyvisor_acme" / "__init__.py"
     assert interface.borrowed(source.read_text(), now) == []
+
+
+SOURCES = {
+    package.name: sorted(package.rglob("*.py"))
+    for pattern in ("plugins/*/src/polyvisor_*", "examples/*/src/*")
+    for package in sorted(WORKSPACE.glob(pattern))
+}
+
+
+@pytest.mark.parametrize("package", SOURCES)
+def test_what_stands_beside_the_core_borrows_public_names_only(interface, now, package):
+    told = {source.name: interface.borrowed(source.read_text(), now) for source in SOURCES[package]}
+    assert {name: lines for name, lines in told.items() if lines} == {}

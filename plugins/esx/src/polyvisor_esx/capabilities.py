@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pyVmomi import vim
 
 from polyvisor.errors import InvalidArgument
-from polyvisor.host.cpulist import format_cpu_list
+from polyvisor.host import format_cpu_list
 from polyvisor.model import capabilities as model
 from polyvisor.model import domaincaps as dc
 from polyvisor_esx import hostfacts

@@ -6,8 +6,8 @@ The suite is pointed at a server with ``--polyvisor-uri esx://...``; the passwor
 
 from __future__ import annotations
 
+from polyvisor.testing import Target
 from polyvisor.testing.equipment import Parts
-from polyvisor.testing.target import Target
 
 GUEST = """
 <domain type='vmware'>

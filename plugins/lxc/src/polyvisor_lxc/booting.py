@@ -16,8 +16,7 @@ from polyvisor.errors import HypervisorError
 from polyvisor.host.process import Process, children
 from polyvisor.local import bus, configuration, ended
 from polyvisor.spi import DomainRef, Lifecycle
-from polyvisor.state import reported, write_atomic
-from polyvisor.state.disk import make_private_directory
+from polyvisor.state import make_private_directory, reported, write_atomic
 from polyvisor_lxc import guests, journal, stopping, tools
 from polyvisor_lxc.cgroups import Group
 from polyvisor_lxc.session import GuestFiles, LxcSession

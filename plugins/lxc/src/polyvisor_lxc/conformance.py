@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 from polyvisor.errors import UnsupportedConfiguration
+from polyvisor.testing import Target
 from polyvisor.testing.equipment import Parts
-from polyvisor.testing.target import Target
 
 BANNER = "container ready"
 """What the container prints once it listens."""

@@ -12,7 +12,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 from polyvisor.errors import HostError, InvalidState
-from polyvisor.state.disk import reported
+from polyvisor.state import reported
 from polyvisor_lxc import tools
 
 if TYPE_CHECKING:

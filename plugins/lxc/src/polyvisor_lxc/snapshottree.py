@@ -10,8 +10,7 @@ from typing import Any
 from polyvisor.errors import NoSuchSnapshot, StateError
 from polyvisor.operations.snapshots import SnapshotExtent
 from polyvisor.spi import DomainRef
-from polyvisor.state import write_atomic
-from polyvisor.state.disk import make_private_directory, reported
+from polyvisor.state import make_private_directory, reported, write_atomic
 from polyvisor_lxc import copies
 
 

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from polyvisor.testing.target import Target
+from polyvisor.testing import Target
 from polyvisor_qemu.guest import BANNER, image_path
 
 GUEST = """

@@ -25,8 +25,7 @@ from polyvisor.errors import (
 from polyvisor.host.process import Process
 from polyvisor.local import bus, configuration, ended
 from polyvisor.spi import DomainRef, DomainState, Lifecycle
-from polyvisor.state import LivenessLock, reported, write_atomic
-from polyvisor.state.disk import make_private_directory
+from polyvisor.state import LivenessLock, make_private_directory, reported, write_atomic
 from polyvisor_qemu import firmware, guests, journal
 from polyvisor_qemu.process import spawn
 from polyvisor_qemu.qmp import CommandFailed, Monitor, MonitorClosed, listen

@@ -24,8 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from polyvisor.errors import HostError, HypervisorError, UnsupportedConfiguration
-from polyvisor.state.atomic import write_atomic
-from polyvisor.state.disk import make_private_directory
+from polyvisor.state import make_private_directory, write_atomic
 from polyvisor_qemu.process import minimal_environment
 from polyvisor_qemu.qmp import Command, Monitor
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from polyvisor.testing.target import Target
+from polyvisor.testing import Target
 
 GUEST = """
 <domain type='test'>

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from polyvisor.errors import InvalidArgument
-from polyvisor.host.cpulist import format_cpu_list
+from polyvisor.host import format_cpu_list
 from polyvisor.model import capabilities as caps
 from polyvisor.model import domaincaps
 from polyvisor.model.domain import DiskBus, DiskDevice

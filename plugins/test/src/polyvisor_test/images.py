@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polyvisor.errors import HostError, NotFound, StateError, UnsupportedConfiguration
-from polyvisor.state.atomic import write_atomic
+from polyvisor.state import write_atomic
 from polyvisor_test.finding import devices_of
 
 if TYPE_CHECKING:

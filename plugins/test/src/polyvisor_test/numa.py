@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from polyvisor.errors import InvalidState
-from polyvisor.host.cpulist import format_cpu_list
+from polyvisor.host import format_cpu_list
 from polyvisor.operations.numa import NumaMode, NumaParameters
 from polyvisor.spi import Affect, DomainRef, hookimpl
 from polyvisor_test.cpusets import parse_set

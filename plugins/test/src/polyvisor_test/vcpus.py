@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from polyvisor.errors import AlreadyExists, InvalidArgument, InvalidState, NoSuchDevice
-from polyvisor.host.cpulist import format_cpu_list
+from polyvisor.host import format_cpu_list
 from polyvisor.operations.records import Parameters
 from polyvisor.operations.vcpus import IOTHREAD_PARAMETERS, IOThreadInfo, Scheduler, VcpuInfo, VcpuState
 from polyvisor.spi import Affect, DomainRef, DomainState, Event, EventKind, hookimpl
