@@ -37,7 +37,7 @@ LOCAL_DATACENTER = "ha-datacenter"
 
 def document(session: EsxSession, domain: DomainRef) -> Domain:
     """The document of a guest."""
-    machine, row = session.read(domain, vim_reading.PATHS)
+    machine, row = session.read(domain, (*vim_reading.PATHS, "runtime.host"))
     return made_document(session, machine, row, networks_of(session, row))
 
 
@@ -48,7 +48,7 @@ def made_document(session: EsxSession, machine: Any, row: dict[str, Any], networ
     config = from_settings(
         vim_reading.settings_of(row, networks),
         find=lambda name, may_be_missing: name,
-        datacenter_path=datacenter_path(session, machine, row),
+        datacenter_path=datacenter_path(session, machine, row) or None,
         moref=machine._GetMoId(),
     )
     extra = extraconfig.values(row.get("config.extraConfig"))
@@ -152,7 +152,8 @@ def _create(session: EsxSession, config: Domain, uuid: UUID) -> DomainRef:
     networks = finder(session, spot)
     devices = [vim_writing.device(wanted, each, buses, networks) for each in vim_writing.device_prefixes(wanted)]
     spec.deviceChange = [vim_writing.added(each) for each in (*buses.added, *devices)]
-    machine = _made(session, spot, spec, _places_for_files(_datastore(session, spot, wanted), config.name, uuid))
+    paths = _places_for_files(_datastore(session, spot, wanted), config.name, uuid)
+    machine = _made(session, spot, spec, paths, config, uuid)
     domain = DomainRef(config.name, uuid)
     session.learn(uuid, machine)
     name_fresh_cards(session, machine, config)
@@ -176,15 +177,17 @@ LONGEST_ITEM = 80
 
 
 def _places_for_files(datastore: str, name: str, uuid: UUID) -> tuple[str, ...]:
-    """Where the guest's own files may go: a folder of its name, as ESX would write it; if there is one already (of a
-    guest that was undefined, whose files stay), one that the UUID tells apart, else one that nobody has."""
+    """Where the guest's own files may go: a folder of its name, as ESX would write it; if there is one already (of
+    another guest that was undefined, whose files stay), one that the UUID tells apart, else one that nobody has."""
     item = escape_item(name)
     if len(item) > LONGEST_ITEM:
         item = str(uuid)
     return tuple(f"[{datastore}] {folder}/{item}.vmx" for folder in (item, f"{item}_{uuid}", f"{item}_{uuid4()}"))
 
 
-def _made(session: EsxSession, spot: Place, spec: Any, paths: tuple[str, ...]) -> Any:
+def _made(session: EsxSession, spot: Place, spec: Any, paths: tuple[str, ...], config: Domain, uuid: UUID) -> Any:
+    from polyvisor_esx import returning
+
     folder, pool = _folder_and_pool(session, spot)
     host = spot.reference if isinstance(spot.reference, vim.HostSystem) else None
     for path in paths:
@@ -194,6 +197,8 @@ def _made(session: EsxSession, spot: Place, spec: Any, paths: tuple[str, ...]) -
         except AlreadyExists as error:
             if path == paths[-1] or not named(error, "FileAlreadyExists"):
                 raise
+            if returning.owner(session, spot, path) == uuid:
+                return returning.take_up(session, config, uuid, path, folder=folder, pool=pool, host=host)
     raise AssertionError("unreachable")
 
 

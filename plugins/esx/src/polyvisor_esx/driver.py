@@ -190,7 +190,7 @@ class EsxDriver(DeviceOperations, GuestOperations, SnapshotOperations, TuningOpe
     def domain_state(self, session: EsxSession, domain: DomainRef) -> StateInfo:
         from polyvisor_esx import guests
 
-        return guests.state_of(session, *session.read(domain, guests.STATE))
+        return guests.told_state(session, *session.read(domain, guests.STATE))
 
     @hookimpl
     def domain_info(self, session: EsxSession, domain: DomainRef) -> DomainInfo:

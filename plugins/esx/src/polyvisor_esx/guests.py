@@ -1,8 +1,9 @@
 """What guests are doing, from properties the server has of them.
 
 A suspended guest of VMware's, memory on disk, is ``paused`` here, as in libvirt: ``suspend`` and ``resume`` lead there
-and back. One that ``managed_save`` or ``pm_suspend`` suspended carries a mark that says so. VMware keeps no reason for
-a state; the reason is known where a call of this connection made the state.
+and back. One that ``managed_save`` or ``pm_suspend`` suspended carries a mark that says so. The reason for
+a state is known where a call of this connection made it, or the server told it while events were watched; else it
+follows from when a guest was switched on, suspended and switched off, as far as that tells it.
 """
 
 from __future__ import annotations
@@ -18,8 +19,14 @@ if TYPE_CHECKING:
     from polyvisor.spi import DomainRef
     from polyvisor_esx.session import EsxSession
 
-STATE = ("runtime.powerState", "runtime.connectionState")
-"""Properties that tell the state."""
+STATE = (
+    "runtime.powerState",
+    "runtime.connectionState",
+    "runtime.bootTime",
+    "runtime.suspendTime",
+    "runtime.cleanPowerOff",
+)
+"""Properties that tell the state, and why."""
 
 POWER: dict[str, StateInfo] = {
     "poweredOn": StateInfo(DomainState.RUNNING, "unknown"),
@@ -53,8 +60,37 @@ def state_of(session: EsxSession, machine: Any, row: dict[str, Any]) -> StateInf
     if (marked := SUSPENDED.get(mark_of(session, machine, row))) is not None:
         return marked
     plain = POWER.get(power, StateInfo(DomainState.NO_STATE, "unknown"))
-    known, reason = session.remembered.get(machine._GetMoId(), ("", ""))
-    return StateInfo(plain.state, reason) if known == power else plain
+    for noted in (session.remembered, session.heard):
+        known, reason = noted.get(machine._GetMoId(), ("", ""))
+        if known == power:
+            return StateInfo(plain.state, reason)
+    return StateInfo(plain.state, reason_of(row) or plain.reason)
+
+
+def told_state(session: EsxSession, machine: Any, row: dict[str, Any]) -> StateInfo:
+    """The state of one guest; where neither we nor its times know the reason, the server's events are asked."""
+    found = state_of(session, machine, row)
+    if found != POWER["poweredOff"]:
+        return found
+    from polyvisor_esx import history
+
+    return StateInfo(found.state, history.reason(session, machine, "poweredOff"))
+
+
+def reason_of(row: Mapping[str, Any]) -> str:
+    """What the times of a guest tell of its state; empty where they tell nothing.
+
+    A guest that runs was switched on, or woken if it was suspended since; one that is off and was not switched off in
+    order (``cleanPowerOff``) crashed, itself or with its host."""
+    match str(row.get("runtime.powerState")):
+        case "poweredOn":
+            booted, suspended = row.get("runtime.bootTime"), row.get("runtime.suspendTime")
+            if booted is None:
+                return ""
+            return "unpaused" if suspended is not None and suspended > booted else "booted"
+        case "poweredOff" if row.get("runtime.cleanPowerOff") is False:
+            return "crashed"
+    return ""
 
 
 def mark_of(session: EsxSession, machine: Any, row: dict[str, Any]) -> str:

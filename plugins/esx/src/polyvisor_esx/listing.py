@@ -12,7 +12,7 @@ from polyvisor.errors import InvalidState, NoSuchDomain
 from polyvisor.operations.listing import ControlInfo, DomainInfo
 from polyvisor.spi import Column, DomainRef, DomainRow, DomainState
 from polyvisor_esx import extraconfig, startup
-from polyvisor_esx.guests import SAVES, STATE, mark_of, read_marks, state_of
+from polyvisor_esx.guests import SAVES, STATE, mark_of, read_marks, state_of, told_state
 from polyvisor_esx.session import IDENTITY, EsxSession, guest_name, number_of, ref_of, uuid_of
 
 MEMORY = ("config.hardware.memoryMB", "config.memoryAllocation.limit")
@@ -114,7 +114,7 @@ def lookup(session: EsxSession, *, name: str | None, uuid: UUID | None, id: int 
 def info(session: EsxSession, domain: DomainRef) -> DomainInfo:
     """State, memory, vCPUs and flags of one guest."""
     machine, facts = session.read(domain, (*STATE, *MEMORY, "config.hardware.numCPU"))
-    state = state_of(session, machine, facts)
+    state = told_state(session, machine, facts)
     used, size = memory_kib(facts)
     return DomainInfo(
         state=state.state,

@@ -53,6 +53,8 @@ class EsxSession(Session):
         self.center = content.about.apiType == "VirtualCenter"
         self.remembered: dict[str, tuple[str, str]] = {}
         """Why guests are in the state they are in, where our own calls made it: ``{moref: (power state, reason)}``."""
+        self.heard: dict[str, tuple[str, str]] = {}
+        """The same by what the server told while it was watched."""
         self.watching = False
         """Set while events come from the server: those of our own calls are then not told twice."""
         self._known: dict[UUID, Any] = {}

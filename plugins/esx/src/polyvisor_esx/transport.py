@@ -17,7 +17,9 @@ import ssl
 import threading
 import time
 import zlib
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 from xml.parsers.expat import ExpatError
 
@@ -56,6 +58,16 @@ TIMEOUT = 120.0
 
 IDLE = 60
 """Seconds after which an idle connection is not used again: servers close them, and a call would be lost."""
+
+ECHOES = {
+    "ReconfigVM_Task": "VmReconfiguredEvent",
+    "RebootGuest": "VmGuestRebootEvent",
+    "ResetVM_Task": "VmResettingEvent",
+}
+"""Our own calls whose events a watcher hears, but which tell what they did themselves."""
+
+ECHO = 600.0
+"""Seconds within which the event of a call comes, if it comes."""
 
 PIECE = 1 << 16
 """Bytes of a large reply that are parsed at a time."""
@@ -103,6 +115,7 @@ class Transport(SoapStubAdapter):  # type: ignore[misc]
         self._login_lock = threading.Lock()
         self._logins = 0
         self._renewing: int | None = None
+        self._expected: defaultdict[tuple[str, str], deque[float]] = defaultdict(deque)
         self.timeout = timeout
         self._closed = False
         proxy, proxy_port = address.proxy or (None, 80)
@@ -124,7 +137,25 @@ class Transport(SoapStubAdapter):  # type: ignore[misc]
 
     def InvokeMethod(self, mo: Any, info: Any, args: Any, outerStub: Any = None) -> Any:
         """Make a call; raises errors of ours only."""
-        return self._made(info, lambda: SoapStubAdapter.InvokeMethod(self, mo, info, args, outerStub))
+        made = partial(self._made, info, lambda: SoapStubAdapter.InvokeMethod(self, mo, info, args, outerStub))
+        if (event := ECHOES.get(info.wsdlName)) is None:
+            return made()
+        expected = self._expected[mo._GetMoId(), event]
+        expected.append(sent := time.monotonic())
+        try:
+            return made()
+        except PolyvisorError:
+            if sent in expected:
+                expected.remove(sent)
+            raise
+
+    def is_echo(self, machine: Any, event: str) -> bool:
+        """Whether an event of a guest is that of a call of ours, which is then not expected any more."""
+        expected = self._expected[machine._GetMoId(), event]
+        while expected:
+            if expected.popleft() > time.monotonic() - ECHO:
+                return True
+        return False
 
     def answer(self, mo: Any, method: Any, written: str = "", **arguments: Any) -> etree._Element:
         """Make a call whose answer is large, and return that as it came: the element ``...Response``.

@@ -1,16 +1,19 @@
 """Events from what the server tells of its guests: a filter on their properties, and a thread that waits for news.
 
-A guest that enters the filter was defined, one that leaves it undefined; its power state tells the rest. Of why VMware
-says little: what a call of this session did is known, and a guest whose system was shutting down when it went off shut
-down; whoever else switched it off is not told, so it counts as destroyed.
+A guest that enters the filter was defined, one that leaves it undefined; its power state and its host tell the rest.
+Why, and who did it, the server's events tell where it keeps any (:mod:`polyvisor_esx.history`). Without them little is
+known: what a call of this session did, and that a guest whose system was shutting down when it went off shut down;
+whoever else switched it off is not told, so it counts as destroyed.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -19,6 +22,7 @@ from pyVmomi import vim, vmodl
 from polyvisor.errors import PolyvisorError
 from polyvisor.spi import DomainRef, Event, EventKind, Lifecycle, lifecycle
 from polyvisor_esx.faults import named
+from polyvisor_esx.history import NEWS, History, explained, name_of, taken, who
 from polyvisor_esx.session import guest_name, number_of, uuid_of
 
 if TYPE_CHECKING:
@@ -34,6 +38,9 @@ HOLD = 60
 AGAIN = 2.0
 """Seconds until the server is asked again when it could not be reached."""
 
+RECENT = 20
+"""Events of a guest that are kept until they explain something."""
+
 LATE = 0.2
 ATTEMPTS = 25
 """Seconds that ``stop`` gives a wait to end before it is cancelled again, and how often it is. A server that is out of
@@ -47,6 +54,7 @@ MEANT = {
     ("poweredOn", "wakeup"): (Lifecycle.STARTED, "wakeup"),
 }
 """Power state, and why our own call led there -> what that is called, where it is no pause and no start."""
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -90,30 +98,45 @@ def after(before: Seen, changes: dict[str, Any]) -> Seen:
     return now
 
 
-def told(before: Seen | None, now: Seen | None, reason: str = "") -> Iterator[Event]:
+def told(
+    before: Seen | None,
+    now: Seen | None,
+    reason: str = "",
+    *,
+    moved: bool = False,
+    data: Mapping[str, Any] = MappingProxyType({}),
+) -> Iterator[Event]:
     """The events between two looks at a guest, None while it is not there.
 
-    ``reason`` is what this session noted when it took the guest into its power state."""
+    ``reason`` is what this session or the server noted when the guest got into its power state, ``data`` what is to be
+    said beside it; ``moved`` says that a guest came from, or went to, a host that this session does not see."""
     if now is None:
         if before is not None:
+            if moved and before.power == "poweredOn":
+                yield lifecycle(before.on, Lifecycle.STOPPED, "migrated", **data)
             yield lifecycle(before.off, Lifecycle.UNDEFINED, "removed")
         return
     if before is None:
         yield lifecycle(now.off, Lifecycle.DEFINED, "added")
         before = replace(now, power="poweredOff")
+        if moved and now.power == "poweredOn":
+            yield lifecycle(now.on, Lifecycle.STARTED, "migrated", **data)
+            return
     elif before.name != now.name:
         yield lifecycle(before.off, Lifecycle.UNDEFINED, "renamed")
         yield lifecycle(now.off, Lifecycle.DEFINED, "renamed")
     if before.power != now.power and not (before.saved and now.power == "poweredOff"):
         event, detail = MEANT.get((now.power, reason)) or _change(before, now, reason)
-        yield lifecycle(now.on, event, detail)
+        yield lifecycle(now.on, event, detail, **data)
+    elif now.power == "poweredOn" and None not in (before.host, now.host) and before.host != now.host:
+        yield lifecycle(now.on, Lifecycle.RESUMED, "migrated", **data)
 
 
 def _change(before: Seen, now: Seen, reason: str) -> tuple[Lifecycle, str]:
     """What a new power state is called."""
     reverted = "from-snapshot" if reason == "from snapshot" else ""
     if now.power == "poweredOff":
-        known = {"shutdown": "shutdown", "destroyed": "destroyed", "failed": "failed"}.get(reason)
+        known = reason if reason in ("shutdown", "destroyed", "crashed", "failed") else ""
         return Lifecycle.STOPPED, reverted or known or ("shutdown" if before.closing else "destroyed")
     if before.saved and now.power == "poweredOn" and not reason:
         return Lifecycle.STARTED, "restored"
@@ -141,6 +164,9 @@ class Watcher:
         self._collector: Any = None
         self._version = ""
         self._container, self._hosts = _scope(session)
+        self._history = History(session, self._container)
+        self._recent: defaultdict[str, deque[Any]] = defaultdict(lambda: deque(maxlen=RECENT))
+        self._news: list[Any] = []
         self._begin()
         self._thread = threading.Thread(target=self._run, name="polyvisor-esx-watcher", daemon=True)
         self._thread.start()
@@ -168,8 +194,12 @@ class Watcher:
             container=self._container, type=[vim.VirtualMachine], recursive=True
         )
         self._collector.CreateFilter(spec=view_filter(vim.VirtualMachine, PATHS, view), partialUpdates=False)
+        self._hear(self._history.begin())
+        if self._history.collector is not None:
+            self._collector.CreateFilter(spec=self._history.watched(), partialUpdates=False)
         first = self._collector.WaitForUpdatesEx(version="", options=Collector.WaitOptions(maxWaitSeconds=0))
         self._version = first.version if first is not None else ""
+        self._hear_pages(first)
         self._seen = {ref: seen for ref, seen in self._looked(first) if seen is not None}
 
     def _looked(self, updates: Any) -> Iterator[tuple[Any, Seen | None]]:
@@ -197,9 +227,11 @@ class Watcher:
                 continue
             if updates is not None and not self._ended.is_set():
                 self._version = updates.version
+                self._hear_pages(updates)
                 for ref, now in self._looked(updates):
                     if not self._ended.is_set():
                         self._note(ref, now)
+                self._tell_news()
 
     def _lost(self, error: PolyvisorError) -> None:
         """The collector is gone with its login, or the server is out of reach: begin again, after a while."""
@@ -219,6 +251,51 @@ class Watcher:
         now, self._seen = self._seen, before
         for ref in [*before, *(ref for ref in now if ref not in before)]:
             self._note(ref, now.get(ref))
+        self._tell_news()
+
+    # -- the server's events --------------------------------------------------------------------------------
+
+    def _hear(self, events: Iterable[Any]) -> None:
+        """Keep events of guests until what they explain is seen, and told."""
+        for event in events:
+            if event.vm is not None:
+                self._recent[event.vm.vm._GetMoId()].append(event)
+                self._news.append(event)
+
+    def _hear_pages(self, updates: Any) -> None:
+        for each in updates.filterSet if updates is not None else ():
+            for changed in each.objectSet:
+                if changed.obj == self._history.collector:
+                    for change in changed.changeSet:
+                        self._hear(self._history.fresh(change.val or ()))
+
+    def _why(self, ref: Any, now: Seen, known: str) -> tuple[str, dict[str, str]]:
+        """Why a guest got into its power state, and what is said of it, by the server's events; ``known`` is why by
+        our own calls, which the server knows better only of guests that are off."""
+        if not self._recent[ref._GetMoId()] and not known and self._history.collector is not None:
+            try:
+                self._hear(self._history.fresh(self._history.page()))
+            except PolyvisorError as error:
+                log.info("what happened to %s is not known: %s", now.name, error)
+        power, reason, teller = explained(taken(self._recent[ref._GetMoId()], now.power))
+        if teller is None:
+            return known, {}
+        self._session.heard[ref._GetMoId()] = power, reason
+        takes = power == "poweredOff" and known in ("", "destroyed", "shutdown")
+        return reason if takes else known, who(teller)
+
+    def _tell_news(self) -> None:
+        """Tell what properties do not."""
+        news, self._news = self._news, []
+        for event in news:
+            seen, made = self._ours(self._seen.get(event.vm.vm)), NEWS.get(name_of(event))
+            if seen is None or made is None or self._session.transport.is_echo(event.vm.vm, name_of(event)):
+                continue
+            ref = seen.off if seen.power == "poweredOff" else seen.on
+            if not self._ended.is_set():
+                self._session.events(replace(made(ref, event), when=event.createdTime.timestamp()))
+
+    # -- changes --------------------------------------------------------------------------------------------
 
     def _note(self, ref: Any, now: Seen | None) -> None:
         before = self._seen.get(ref)
@@ -231,7 +308,11 @@ class Watcher:
             self._seen.pop(ref, None)
         else:
             self._seen[ref] = now
-        for event in told(self._ours(before), self._ours(now), known):
+        data: dict[str, str] = {}
+        if before is not None and now is not None and (before.power, before.host) != (now.power, now.host):
+            known, data = self._why(ref, now, known)
+        moved = before is not None and now is not None
+        for event in told(self._ours(before), self._ours(now), known, moved=moved, data=data):
             self._session.events(event)
 
     def _ours(self, seen: Seen | None) -> Seen | None:
@@ -241,7 +322,8 @@ class Watcher:
         return seen
 
     def _drop(self) -> None:
-        """Have the server forget the filter."""
+        """Have the server forget what is followed."""
+        self._history.drop()
         if self._collector is None:
             return
         try:
