@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import io
 import json
+import select
+import socket
+import socketserver
 import ssl
+import threading
 import urllib.request
 import zlib
 from collections.abc import Callable, Iterator
@@ -25,6 +29,7 @@ from polyvisor.config import Configuration
 from polyvisor.errors import (
     AlreadyExists,
     Busy,
+    ConnectFailed,
     HypervisorError,
     InvalidArgument,
     InvalidState,
@@ -425,6 +430,64 @@ def test_files_of_one_of_several_data_centres(start_simulator: Callable[..., Sim
         assert content(session, pool, "lab/a.img") == b"there"
 
 
+class Tunnels:
+    """An HTTP proxy that does nothing but CONNECT; ``asked`` are the places it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        proxy = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                place = self.rfile.readline().split()[1].decode()
+                while self.rfile.readline().strip():
+                    pass
+                proxy.asked.append(place)
+                host, _, port = place.rpartition(":")
+                with socket.create_connection((host, int(port))) as onward:
+                    self.wfile.write(b"HTTP/1.1 200 Connected\r\n\r\n")
+                    ways = {self.connection: onward, onward: self.connection}
+                    while True:
+                        for ready in select.select(list(ways), [], [])[0]:
+                            piece = ready.recv(65536)
+                            if not piece:
+                                return
+                            ways[ready].sendall(piece)
+
+        self.front = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self.front.daemon_threads = True
+        threading.Thread(target=self.front.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def stop(self) -> None:
+        self.front.shutdown()
+        self.front.server_close()
+
+
+@pytest.fixture
+def tunnels() -> Iterator[Tunnels]:
+    made = Tunnels()
+    yield made
+    made.stop()
+
+
+def test_transfers_take_the_way_of_calls(server: Simulator, tunnels: Tunnels) -> None:
+    """Through the proxy of the URI, to a server that is known by its thumbprint."""
+    path = "" if server.mode == "esx" else "DC0/DC0_C0/DC0_C0_H0"
+    where = f"127.0.0.1:{tunnels.front.server_address[1]}"
+    uri = server.uri(path, thumbprint=server.certificate.thumbprint, proxy=where)
+    with polyvisor.open(uri, credentials=server.credentials) as connection:
+        session: Any = connection._invoker.session
+        pool = pools.find(session, name="LocalDS_0")
+        before = len(tunnels.asked)
+        made = datastorefiles.upload(session, pool, "proxied/a.img", Pieces(3 * MIB), 3 * MIB)
+        assert content(session, pool, made.name) == b"x" * 3 * MIB
+        assert len(tunnels.asked) >= before + 2
+        assert set(tunnels.asked) == {f"localhost:{server.port}"}
+        session.transport.schemeArgs["thumbprint"] = "0" * 64
+        with pytest.raises(ConnectFailed, match="certificate"):
+            content(session, pool, made.name)
+
+
 # -- commands -------------------------------------------------------------------------------------------------
 
 
@@ -447,6 +510,7 @@ def test_commands_list_and_show(run: Callable[..., Any]) -> None:
     shown: Any = model.parse("storagepool", run("esx", "datastores", "LocalDS_0"))
     assert shown.name == "LocalDS_0"
     assert "VM0/disk1.vmdk" in run("esx", "files", "LocalDS_0", "--volumes")
+    assert json.loads(run("--json", "esx", "targets")) == []  # the simulator's hosts have no such adapter
     assert "datastores: LocalDS_0" in run("esx", "files", "nowhere", status=5)
 
 

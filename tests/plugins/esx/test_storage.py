@@ -13,7 +13,7 @@ from pyVmomi import vim
 
 from polyvisor import model
 from polyvisor.errors import InvalidArgument, InvalidDocument, UnsupportedConfiguration
-from polyvisor_esx import datastorefiles, pools, reach, volumechanges, volumes
+from polyvisor_esx import datastorefiles, iscsi, pools, reach, volumechanges, volumes
 from polyvisor_esx.datastores import DatastorePath
 from polyvisor_esx.inventory import Inventory
 from polyvisor_esx.pools import Pool, PoolState
@@ -136,6 +136,62 @@ def test_what_is_mounted(more: str, kind: str) -> None:
 def test_what_cannot_be_mounted_is_refused(config: Any) -> None:
     with pytest.raises(UnsupportedConfiguration):
         pools.mount_of(config)
+
+
+# -- targets of iSCSI -----------------------------------------------------------------------------------------
+
+IQN = "iqn.2026-01.example.lab:disks"
+
+
+def lun(key: str, blocks: int) -> Any:
+    path, capacity = f"/vmfs/devices/disks/naa.{key}", vim.host.DiskDimensions.Lba(block=blocks, blockSize=512)
+    names = {"uuid": key, "canonicalName": f"naa.{key}", "deviceName": path, "devicePath": path, "lunType": "disk"}
+    return vim.host.ScsiDisk(key=key, capacity=capacity, **names)
+
+
+def storage() -> dict[str, Any]:
+    """Two adapters that reach the same target; the first unit twice."""
+    Topology, Hba = vim.host.ScsiTopology, vim.host.InternetScsiHba
+    over = vim.host.InternetScsiTargetTransport(iScsiName=IQN, iScsiAlias="", address=["192.0.2.9:3260"])
+    local = Topology.Target(lun=[Topology.Lun(lun=0, scsiLun="9")])
+    first = Topology.Target(transport=over, lun=[Topology.Lun(lun=4, scsiLun="2"), Topology.Lun(lun=1, scsiLun="1")])
+    second = Topology.Target(transport=over, lun=[Topology.Lun(lun=1, scsiLun="1")])
+    known = [Hba.StaticTarget(address="192.0.2.9", port=3260, iScsiName=IQN)]
+    return {
+        "config.storageDevice.hostBusAdapter": [
+            vim.host.BlockHba(key="a", device="vmhba0"),
+            Hba(key="b", device="vmhba64", configuredStaticTarget=known),
+            Hba(key="c", device="vmhba65", configuredStaticTarget=known),
+        ],
+        "config.storageDevice.scsiLun": [lun("9", 8), lun("1", 2048), lun("2", 4096)],
+        "config.storageDevice.scsiTopology": Topology(
+            adapter=[
+                Topology.Interface(adapter="a", target=[local]),
+                Topology.Interface(adapter="b", target=[first]),
+                Topology.Interface(adapter="c", target=[second]),
+            ]
+        ),
+    }
+
+
+def test_a_target_is_a_pool_of_its_units() -> None:
+    (target,) = iscsi.targets_of(storage())
+    document: Any = model.parse("storagepool", model.format(iscsi.document(target)))
+    assert (document.type, document.name, document.source.device.path) == ("iscsi", IQN, IQN)
+    assert (document.source.host.name, document.source.host.port) == ("192.0.2.9", 3260)
+    assert (document.capacity.value, document.available.value) == (3 << 20, 0)
+    assert UUID(document.uuid) == UUID(bytes=hashlib.md5(IQN.encode()).digest())
+
+
+def test_units_are_volumes_by_number() -> None:
+    (target,) = iscsi.targets_of(storage())
+    documents: Any = [model.parse("storagevol", model.format(iscsi.volume(unit))) for unit in target.units]
+    assert [(each.name, each.capacity.value) for each in documents] == [("naa.1", 1 << 20), ("naa.2", 2 << 20)]
+    assert {each.type for each in documents} == {"block"}
+
+
+def test_a_host_without_iscsi_has_no_targets() -> None:
+    assert iscsi.targets_of({}) == []
 
 
 # -- volumes --------------------------------------------------------------------------------------------------

@@ -71,6 +71,29 @@ def datastores(shell: Any, name: str | None, refresh: bool) -> None:
     shell.table(("Name", "State", "Type", "Capacity", "Allocation", "Available"), rows, data=data)
 
 
+@click.command("targets")
+@click.argument("name", required=False)
+@click.pass_obj
+def targets(shell: Any, name: str | None) -> None:
+    """List the iSCSI targets of a host with their units; show the document of one that is named."""
+    from polyvisor_esx import iscsi
+
+    with opened(shell) as session:
+        if name is not None:
+            document_of(shell, iscsi.document(iscsi.find(session, name=name)))
+            return
+        known = iscsi.targets(session)
+    rows, data = [], []
+    for each in known:
+        where = f"{each.address}:{each.port}" if each.port else each.address
+        rows.append((each.name, where, ", ".join(unit.name for unit in each.units) or "-"))
+        units = [
+            {"number": unit.number, "name": unit.name, "path": unit.path, "size": unit.size} for unit in each.units
+        ]
+        data.append({"name": each.name, "uuid": str(each.uuid), "address": where, "units": units})
+    shell.table(("Name", "Address", "Units"), rows, data=data)
+
+
 # -- files ----------------------------------------------------------------------------------------------------
 
 
@@ -316,5 +339,5 @@ def wipe(shell: Any, place: str, yes: bool) -> None:
     shell.data({"key": volume.key}, f"'{volume.key}' is wiped")
 
 
-COMMANDS: tuple[click.Command, ...] = (datastores, files, upload, download, copy, remove, disk)
+COMMANDS: tuple[click.Command, ...] = (datastores, targets, files, upload, download, copy, remove, disk)
 """What hangs under ``polyvisor esx``."""

@@ -16,7 +16,6 @@ from polyvisor.errors import (
     AlreadyExists,
     Busy,
     InvalidDocument,
-    InvalidState,
     NotFound,
     PolyvisorError,
     UnsupportedConfiguration,
@@ -56,9 +55,10 @@ ELSEWHERE = (
 def define(session: EsxSession, config: Network) -> Switch:
     """Make a standard switch and its port groups on the host of this connection.
 
-    Nothing is left of one that could be made in part only. Raises UnsupportedConfiguration for what VMware has no place
-    for, InvalidDocument for contradictions, NotFound for a card that the host has not, Busy for one that another switch
-    has, AlreadyExists for a name that is taken."""
+    Its UUID follows from what VMware makes, whatever the document says. Nothing is left of one that could be made in
+    part only. Raises UnsupportedConfiguration for what VMware has no place for, InvalidDocument for contradictions,
+    NotFound for a card that the host has not, Busy for one that another switch has, AlreadyExists for a name that is
+    taken."""
     specification, groups = switch_of(config), [group_of(config.name, each) for each in config.portgroups]
     place, system = reach.host(session), reach.system(session, "networkSystem")
     known = networks.switches(session)
@@ -220,7 +220,7 @@ def _policy(bandwidth: Bandwidth | None, target: str) -> Any:
         )
     peak = limit.peak or limit.average
     if peak < limit.average:
-        raise InvalidState("the peak of a bandwidth is less than its average", target=target, driver="esx")
+        raise InvalidDocument("the peak of a bandwidth is less than its average", target=target, driver="esx")
     return vim.host.NetworkPolicy(
         shapingPolicy=vim.host.NetworkPolicy.TrafficShapingPolicy(
             enabled=True,

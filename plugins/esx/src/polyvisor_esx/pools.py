@@ -84,8 +84,15 @@ class Pool:
     uuid: UUID
     row: dict[str, Any]
 
+    persistent = autostart = True
+
     def __str__(self) -> str:
         return f"storage pool '{self.name}'"
+
+    @property
+    def active(self) -> bool:
+        """Whether a host of this connection reaches it."""
+        return self.info.state is PoolState.RUNNING
 
     @property
     def summary(self) -> Any:
@@ -196,7 +203,7 @@ def _directory(pool: Pool) -> StoragePool:
 
 def _volume(pool: Pool) -> StoragePool:
     """VMFS: documents have room for one device, the first extent; a volume that has none left has its own path."""
-    extents = pool.row["info"].vmfs.extent or ()
+    extents = getattr(pool.row["info"].vmfs, "extent", None) or ()
     devices = [f"{DISKS}{each.diskName}:{each.partition}" for each in extents] or [pool.mounted]
     source = FilesystemPoolSource(device=BlockDevice(path=devices[0]), format=FilesystemFormatElement(type="vmfs"))
     return FilesystemPool(name=pool.name, source=source, target=_target(pool))

@@ -228,10 +228,11 @@ def _finish(session: EsxSession, pool: Pool, path: DatastorePath, task: Any, job
 
 
 def remove_leftover(session: EsxSession, pool: Pool, path: DatastorePath) -> None:
-    """Delete what work that failed has left behind; where that fails as well, the log names it."""
+    """Delete what work that failed has left behind, if anything; where that fails as well, the log names it."""
     try:
-        if volumes.exists(session, pool, path.path):
-            _delete(session, pool, path, disk=path.path.endswith(SUFFIX))
+        _delete(session, pool, path, disk=path.path.endswith(SUFFIX))
+    except NotFound:
+        log.debug("'%s' is not there", path)
     except PolyvisorError as error:
         log.warning("'%s' is left half done and could not be deleted: %s", path, error)
 
