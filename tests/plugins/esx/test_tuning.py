@@ -46,6 +46,7 @@ class Server:
         self.machine = Machine()
         self.row = {"runtime.powerState": "poweredOff", "runtime.host": HOST, **row}
         self.remembered: dict[str, Any] = {}
+        self.heard: dict[str, Any] = {}
         self.transport = None
 
     def read(self, domain: DomainRef, paths: Any) -> Any:

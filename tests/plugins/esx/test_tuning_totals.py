@@ -198,7 +198,7 @@ def guest(server: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         usage.CPUS: 2,
     }
     server.read = lambda domain, paths: (GUEST, row)
-    server.remembered = {}
+    server.remembered = server.heard = {}
     server.marks = {}
     return row
 
