@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from pyVmomi import vim
 
-from polyvisor.errors import InvalidArgument, InvalidState, InvalidURI, UnsupportedConfiguration
+from polyvisor.errors import AlreadyExists, InvalidArgument, InvalidState, InvalidURI, UnsupportedConfiguration
 from polyvisor.operations.migration import MigrationPlan
 from polyvisor.spi import DomainRef
 from polyvisor_esx.guests import STATE, state_of
-from polyvisor_esx.session import EsxSession, number_of
+from polyvisor_esx.properties import of_related
+from polyvisor_esx.session import EsxSession, guest_name, number_of
 
 if TYPE_CHECKING:
     from polyvisor.spi import JobControl
@@ -46,6 +47,8 @@ def migrate(
     spec = vim.vm.RelocateSpec()
     if destination:
         _aim(session, spec, find_host(session, destination), row.get("runtime.host"))
+        if spec.host is not None:
+            _require_free(session, machine, domain, spec.host)
     if (wanted := plan.options.get("datastore")) is not None:
         spec.datastore = find_datastore(session, spec.host or row.get("runtime.host"), str(wanted))
     if spec.host is None and spec.datastore is None:
@@ -112,6 +115,19 @@ def _aim(session: EsxSession, spec: Any, host: Place, present: Any) -> None:
     assert compute is not None
     found = session.properties(vim.ComputeResource, ("resourcePool",), [compute.reference])
     spec.host, spec.pool = host.reference, found[compute.reference]["resourcePool"]
+
+
+def _require_free(session: EsxSession, machine: Any, domain: DomainRef, host: Any) -> None:
+    """Raise AlreadyExists when another guest of the host has the name: vCenters tell guests apart by their folders, and
+    connections to a host by their names."""
+    there = of_related(session.content.propertyCollector, vim.VirtualMachine, ("name",), host, "vm")
+    if any(other != machine and guest_name(row) == domain.name for other, row in there.items()):
+        raise AlreadyExists(
+            f"the host has another guest {domain.name!r}",
+            target=str(domain),
+            driver="esx",
+            hint="rename one of the two first",
+        )
 
 
 def find_datastore(session: EsxSession, host: Any, name: str) -> Any:
