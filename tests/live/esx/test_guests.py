@@ -196,3 +196,28 @@ def test_the_host_is_told_of(connection: Any) -> None:
     assert connection.host_info().cpus == connection.cpu_map().present
     assert connection.domain_capabilities().vcpu.max == connection.max_vcpus()
     assert "scsi" in str(connection.domain_capabilities().devices.disk.choices)
+
+
+def test_a_guest_that_was_undefined_finds_its_files_again(connection: Any) -> None:
+    from pyVmomi import vim
+
+    def files(guest: Any) -> str:
+        session = connection._invoker.session
+        machine = session.vm(guest.ref)
+        return session.properties(vim.VirtualMachine, ("config.files.vmPathName",), [machine])[machine][
+            "config.files.vmPathName"
+        ]
+
+    first = connection.define(document("returning", devices=CARD.format(model="vmxnet3")))
+    before, text = files(first), first.xml()
+    first.undefine()
+    again = connection.define(text)
+    try:
+        assert files(again) == before
+        assert text.partition("<vmware:moref>")[0] == again.xml().partition("<vmware:moref>")[0]
+        again.undefine()
+        other = connection.define(document("returning"))
+        assert files(other) != before and other.uuid != again.uuid
+        again = other
+    finally:
+        again.undefine()

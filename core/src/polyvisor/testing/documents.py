@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from lxml import etree
@@ -35,6 +36,18 @@ def fitted(pattern: str, name: str, uuid: str, *, extra: str = "", devices: str 
         where = etree.SubElement(domain, "devices")
     where.extend(_fragment(devices))
     return str(etree.tostring(domain, encoding="unicode"))
+
+
+def without(text: str, tags: Collection[str]) -> str:
+    """A document without the elements of these names (``{namespace}tag``), wherever they are; with none, as it is."""
+    if not tags:
+        return text
+    root = etree.fromstring(text, etree.XMLParser(resolve_entities=False, no_network=True))
+    for each in list(root.iter(*tags)):
+        parent = each.getparent()
+        if parent is not None:
+            parent.remove(each)
+    return str(etree.tostring(root, encoding="unicode"))
 
 
 def default_document(connection: Connection) -> str:

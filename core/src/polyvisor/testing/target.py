@@ -54,6 +54,9 @@ class Target:
     :param separate_copies: a running guest has a live configuration beside the stored one; elsewhere they are one.
     :param real_disks: the images of its guests are files that hold what guests write.
     :param balloons: the system inside gives memory back when it is asked to.
+    :param paused_shows: a paused guest still has a picture.
+    :param assigned: elements of a document (``{namespace}tag``) that say which of its objects the hypervisor has made
+        of the guest. Like an id they are others for a guest that was undefined and defined again.
     :param stored_only: operations with ``affect`` that change nothing of a running guest on this hypervisor.
     :param destination: URI of another host that guests can migrate to; tests of whole migrations need one.
     :param patience: seconds to wait for what ought to happen at once: an event, a state.
@@ -83,6 +86,8 @@ class Target:
     separate_copies: bool = True
     real_disks: bool = True
     balloons: bool = True
+    paused_shows: bool = True
+    assigned: frozenset[str] = frozenset()
     stored_only: frozenset[str] = frozenset()
     destination: str | None = None
     patience: float = 20.0

@@ -29,6 +29,8 @@ target = Target(
     undefines_running=False,
     separate_copies=False,
     balloons=False,
+    paused_shows=False,
+    assigned=frozenset({"{http://libvirt.org/schemas/domain/vmware/1.0}moref"}),
     stored_only=frozenset({"set_numa_parameters"}),
     parts=Parts(
         disk="",
@@ -38,5 +40,6 @@ target = Target(
         targets=("sdx", "sdy", "sdz"),
     ),
 )
-"""Nothing runs inside: without VMware Tools nobody answers requests. Ids are those of managed objects;
-hard disks would have to be on a datastore first."""
+"""Nothing runs inside: without VMware Tools nobody answers requests. Ids are those of managed objects, and a guest that
+comes back is another; hard disks would have to be on a datastore first. The screen of a paused guest went to disk with
+its memory."""

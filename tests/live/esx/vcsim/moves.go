@@ -1,8 +1,14 @@
 package main
 
 import (
+	"fmt"
+	"os"
+	"path"
 	"regexp"
+	"strings"
+	"sync"
 
+	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/types"
 )
@@ -158,20 +164,46 @@ func stand(copies, sources []types.BaseVirtualDevice) {
 
 // -- files of guests that nobody manages --------------------------------------------------------------------------------
 
-// settings are what the .vmx files of unregistered guests say: the simulator's are empty.
+// settings are what the .vmx files of unregistered guests say: the simulator's are empty. The files themselves get
+// what tells whose they are.
 var settings = map[string]types.VirtualMachineConfigInfo{}
+var settingsLock sync.Mutex
 
 func keepSettings(c *call) func(types.AnyType) {
 	vm := c.machine()
 	config := copied(vm.Config)
-	return func(types.AnyType) { settings[config.Files.VmPathName] = config }
+	file := vm.Config.Files.VmPathName
+	var where object.DatastorePath
+	where.FromString(file)
+	place := path.Join(folderOf(vm, where.Datastore), where.Path)
+	return func(types.AnyType) {
+		settingsLock.Lock()
+		defer settingsLock.Unlock()
+		settings[file] = config
+		text := fmt.Sprintf(".encoding = \"UTF-8\"\ndisplayName = %q\nuuid.bios = %q\n", vm.Name, spelled(config.Uuid))
+		check(os.WriteFile(place, []byte(text), 0600))
+	}
+}
+
+// spelled is a UUID as .vmx files have it: bytes, eight and eight.
+func spelled(uuid string) string {
+	digits, bytes := strings.ReplaceAll(uuid, "-", ""), []string{}
+	for at := 0; at+1 < len(digits); at += 2 {
+		bytes = append(bytes, digits[at:at+2])
+	}
+	if len(bytes) != 16 {
+		return uuid
+	}
+	return strings.Join(bytes[:8], " ") + "-" + strings.Join(bytes[8:], " ")
 }
 
 func readSettings(c *call) func(types.AnyType) {
 	asked := c.Body.(*types.RegisterVM_Task)
 	return func(result types.AnyType) {
 		made := simulator.Map.Get(result.(types.ManagedObjectReference)).(*simulator.VirtualMachine)
+		settingsLock.Lock()
 		config, known := settings[asked.Path]
+		settingsLock.Unlock()
 		if !known {
 			return
 		}

@@ -151,7 +151,8 @@ def test_a_screen_that_is_not_there(screen: Domain, number: int) -> None:
 
 
 @needs("save.screenshot", "domain.suspend")
-def test_a_paused_guest_still_shows_something(screen: Domain) -> None:
+def test_a_paused_guest_still_shows_something(bench: Bench, screen: Domain) -> None:
+    bench.require(bench.target.paused_shows, "the screen of a paused guest is not to be seen")
     screen.suspend()
     assert screen.screenshot().data
 
