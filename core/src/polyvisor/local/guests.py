@@ -1,13 +1,14 @@
 """A guest as it is at one moment, from its status record and whatever tells its driver that it lives.
 
 Keys that a status record has, whoever writes it: ``name``, ``id``, ``phase`` (:data:`STARTING` or :data:`RUNNING`),
-``pid`` and ``started`` (ticks, see :class:`polyvisor.host.process.Process`) once there is a process, and what tables
-show: ``memory_kib``, ``max_memory_kib``, ``vcpus``, ``title``, ``os_type``. A driver keeps there what else it has to
-know again.
+``pid`` and ``started`` (ticks, see :class:`polyvisor.host.process.Process`) once there is a process, ``owner`` (those
+of the process whose connection the guest is tied to), and what tables show: ``memory_kib``, ``max_memory_kib``,
+``vcpus``, ``title``, ``os_type``, ``taints``. A driver keeps there what else it has to know again.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -78,6 +79,19 @@ def active(session: LocalSession[AnyLook], domain: DomainRef) -> Iterator[AnyLoo
     with session.store.lock(domain.uuid):
         session.settle(domain.uuid)
         yield require_active(session, domain)
+
+
+def owner() -> list[int]:
+    """This process, as the ``owner`` of a guest that is to end with a connection of it."""
+    myself = Process.running(os.getpid())
+    assert myself is not None
+    return [myself.pid, myself.started]
+
+
+def ownerless(status: dict[str, Any]) -> bool:
+    """Whether a guest was to live no longer than a connection whose process is gone."""
+    found = status.get("owner")
+    return found is not None and not Process(*found).alive
 
 
 def next_id(session: LocalSession[Any]) -> int:

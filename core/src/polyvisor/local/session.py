@@ -7,7 +7,7 @@ import os
 import threading
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self
 from uuid import UUID
 
 from polyvisor.errors import ConnectFailed, InvalidArgument, InvalidURI, NoSuchDomain, PolyvisorError
@@ -51,6 +51,27 @@ class LocalSession(Session, ABC, Generic[AnyLook]):
         self._watcher: Watching | None = None
         self._tied: set[UUID] = set()
 
+    @classmethod
+    def open(cls, uri: URI, context: ConnectContext) -> Self:
+        """The session of a URI of :func:`local_paths`, where all is put right that killed processes left.
+
+        Raises InvalidURI for any other, ConnectFailed when the state directories cannot be used."""
+        session = cls(uri, context, local_paths(uri))
+        if not context.read_only:
+            try:
+                session.recover()
+            except PolyvisorError as error:
+                raise ConnectFailed(f"cannot open {uri}: {error.message}", hint=error.hint) from error
+        return session
+
+    # -- what drivers say ---------------------------------------------------------------------------------
+
+    @abstractmethod
+    def recover(self) -> None:
+        """Finish or undo what killed processes have left half done, ``store.recover()`` among it.
+
+        Called at each open. What others are at work on is left alone."""
+
     @abstractmethod
     def look(self, uuid: UUID) -> AnyLook:
         """The guest as it is now; touches nothing."""
@@ -82,6 +103,8 @@ class LocalSession(Session, ABC, Generic[AnyLook]):
     @abstractmethod
     def end(self, look: AnyLook) -> None:
         """Stop a guest that runs at once; the caller holds its lock."""
+
+    # -- what every session has -----------------------------------------------------------------------------
 
     def saved(self, uuid: UUID) -> bool:
         """Whether a guest has a managed save image. None has with a driver that does not say so by a method here."""

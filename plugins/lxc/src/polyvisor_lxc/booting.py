@@ -45,9 +45,7 @@ def intend(
     running = live.instance(networks.attached(session, config), guests.next_id(session) if number is None else number)
     status = live.status(running)
     if autodestroy:
-        myself = Process.running(os.getpid())
-        assert myself is not None
-        status["owner"] = [myself.pid, myself.started]
+        status["owner"] = guests.owner()
     plan = preparation.plan(session, running, paused=paused)
     preparation.check(running, plan)  # refuse now, in our own words, what would fail below
     session.store.write_status(uuid, {**status, "phase": guests.STARTING})

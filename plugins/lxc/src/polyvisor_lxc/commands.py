@@ -9,7 +9,7 @@ import click
 from polyvisor.errors import InvalidArgument
 from polyvisor.spi import ConnectContext, DomainRef, Event
 from polyvisor.uri import parse_uri
-from polyvisor_lxc.session import LxcSession, open_session
+from polyvisor_lxc.session import LxcSession
 
 if TYPE_CHECKING:
     from polyvisor_lxc.audit import Finding
@@ -31,7 +31,7 @@ def _session(shell: Any) -> LxcSession:
         raise InvalidArgument(
             f"{uri} is no connection to containers", hint="name one: polyvisor -c lxc:///system lxc ..."
         )
-    return open_session(uri, ConnectContext(events=_ignore, read_only=shell.readonly))
+    return LxcSession.open(uri, ConnectContext(events=_ignore, read_only=shell.readonly))
 
 
 def _container(shell: Any, text: str) -> DomainRef:

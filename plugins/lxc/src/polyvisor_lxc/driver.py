@@ -14,7 +14,7 @@ from polyvisor.local.driver import LocalDriver
 from polyvisor.spi import URI, Affect, ConnectContext, DomainRef, hookimpl
 from polyvisor_lxc.driver_inside import InsideOperations
 from polyvisor_lxc.driver_resources import ResourceOperations
-from polyvisor_lxc.session import LxcSession, open_session
+from polyvisor_lxc.session import LxcSession
 
 if TYPE_CHECKING:
     from polyvisor.documents import Element
@@ -57,7 +57,7 @@ class LxcDriver(ResourceOperations, InsideOperations, LocalDriver):
 
     @hookimpl
     def connect(self, uri: URI, context: ConnectContext) -> LxcSession:
-        return open_session(uri, context)
+        return LxcSession.open(uri, context)
 
     @hookimpl
     def probe_uri(self) -> str:

@@ -26,6 +26,8 @@ from polyvisor.local.guests import RUNNING as RUNNING
 from polyvisor.local.guests import STARTING as STARTING
 from polyvisor.local.guests import active as active
 from polyvisor.local.guests import next_id as next_id
+from polyvisor.local.guests import owner as owner
+from polyvisor.local.guests import ownerless as ownerless
 from polyvisor.local.guests import remove_files as remove_files
 from polyvisor.local.guests import require as require
 from polyvisor.local.guests import require_active as require_active

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from polyvisor.errors import Busy, PolyvisorError
-from polyvisor.host.process import Process
 from polyvisor_lxc import guests
 from polyvisor_lxc.session import LxcSession
 
@@ -25,22 +24,16 @@ def recover(session: LxcSession) -> None:
 
 
 def _abandoned(session: LxcSession, uuid: UUID, status: dict[str, Any]) -> bool:
-    if status["phase"] == guests.STARTING or "job" in status or _ownerless(status):
+    if status["phase"] == guests.STARTING or "job" in status or guests.ownerless(status):
         return True
     return guests.monitor(session.files(uuid), status) is None
-
-
-def _ownerless(status: dict[str, Any]) -> bool:
-    """Whether the guest was to live no longer than a connection whose process is gone."""
-    owner = status.get("owner")
-    return owner is not None and not Process(*owner).alive
 
 
 def _put_right(session: LxcSession, uuid: UUID) -> None:
     try:
         with session.store.lock(uuid, timeout=0):
             found = guests.settle(session, uuid)
-            if found.alive and found.status is not None and _ownerless(found.status):
+            if found.alive and found.status is not None and guests.ownerless(found.status):
                 from polyvisor_lxc import stopping
 
                 stopping.stop(session, found, graceful=False)

@@ -6,9 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from polyvisor.errors import ConnectFailed, PolyvisorError
-from polyvisor.local.session import LocalSession, local_paths
-from polyvisor.spi import URI, ConnectContext
+from polyvisor.local.session import LocalSession
 from polyvisor.state import Paths
 
 if TYPE_CHECKING:
@@ -34,6 +32,11 @@ class LxcSession(LocalSession["Look"]):
 
     def live(self, uuid: UUID) -> str:
         return self.files(uuid).live
+
+    def recover(self) -> None:
+        from polyvisor_lxc import recovery
+
+        recovery.recover(self)
 
     def look(self, uuid: UUID) -> Look:
         from polyvisor_lxc import guests
@@ -119,19 +122,3 @@ class GuestFiles:
         self.stopped = f"{self.directory}/stopped"
         self.console = f"{paths.log}/{uuid}.console.log"
         self.overlays = f"{paths.state}/snapshots/{uuid}"
-
-
-def open_session(uri: URI, context: ConnectContext) -> LxcSession:
-    """The session of ``lxc:///session``, ``lxc:///system`` or ``lxc:///embed?root=DIR``.
-
-    Raises InvalidURI for any other, ConnectFailed when the state directories cannot be used."""
-    paths = local_paths(uri)
-    session = LxcSession(uri, context, paths)
-    if not context.read_only:
-        from polyvisor_lxc import recovery
-
-        try:
-            recovery.recover(session)
-        except PolyvisorError as error:
-            raise ConnectFailed(f"cannot open {uri}: {error.message}", driver="lxc", hint=error.hint) from error
-    return session

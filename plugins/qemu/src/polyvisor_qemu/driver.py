@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from polyvisor.local.driver import LocalDriver
 from polyvisor.spi import URI, ConnectContext, DomainRef, DomainState, hookimpl
-from polyvisor_qemu.session import QemuSession, open_session
+from polyvisor_qemu.session import QemuSession
 
 if TYPE_CHECKING:
     from polyvisor.documents import Element
@@ -60,7 +60,7 @@ class QemuDriver(LocalDriver):
 
     @hookimpl
     def connect(self, uri: URI, context: ConnectContext) -> QemuSession:
-        return open_session(uri, context)
+        return QemuSession.open(uri, context)
 
     @hookimpl
     def probe_uri(self) -> str:

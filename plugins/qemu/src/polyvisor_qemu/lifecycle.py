@@ -88,9 +88,7 @@ def _intend(session: QemuSession, config: Domain, *, autodestroy: bool) -> tuple
     running = live.instance(config, guests.next_id(session))
     status = live.status(running)
     if autodestroy:
-        myself = Process.running(os.getpid())
-        assert myself is not None
-        status["owner"] = [myself.pid, myself.started]
+        status["owner"] = guests.owner()
     argv.compose(running, session.answers, session.files(uuid))  # refuse now what cannot be built
     session.store.write_status(uuid, {**status, "phase": guests.STARTING})
     return running, status

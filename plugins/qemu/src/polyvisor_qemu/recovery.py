@@ -28,21 +28,15 @@ def recover(session: QemuSession) -> None:
 
 
 def _abandoned(session: QemuSession, uuid: UUID, status: dict[str, Any]) -> bool:
-    unfinished = status["phase"] == guests.STARTING or "rebooting" in status or _ownerless(status)
+    unfinished = status["phase"] == guests.STARTING or "rebooting" in status or guests.ownerless(status)
     return unfinished or not alive(session.files(uuid).alive)
-
-
-def _ownerless(status: dict[str, Any]) -> bool:
-    """Whether the guest was to live no longer than a connection whose process is gone."""
-    owner = status.get("owner")
-    return owner is not None and not Process(*owner).alive
 
 
 def _put_right(session: QemuSession, uuid: UUID) -> None:
     try:
         with _lock(session, uuid):
             found = guests.settle(session, uuid)
-            if found.alive and found.status is not None and _ownerless(found.status):
+            if found.alive and found.status is not None and guests.ownerless(found.status):
                 from polyvisor_qemu import lifecycle
 
                 lifecycle.stop(session, found, graceful=False)

@@ -7,10 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from polyvisor.errors import ConnectFailed, PolyvisorError
 from polyvisor.local.guests import Look
-from polyvisor.local.session import LocalSession, local_paths
-from polyvisor.spi import URI, ConnectContext
+from polyvisor.local.session import LocalSession
 from polyvisor.state import Paths
 
 if TYPE_CHECKING:
@@ -35,6 +33,11 @@ class QemuSession(LocalSession[Look]):
 
     def live(self, uuid: UUID) -> str:
         return self.files(uuid).live
+
+    def recover(self) -> None:
+        from polyvisor_qemu import recovery
+
+        recovery.recover(self)
 
     def look(self, uuid: UUID) -> Look:
         from polyvisor_qemu import guests
@@ -115,19 +118,3 @@ class GuestFiles:
     def console_log(self, alias: str) -> str:
         """Where QEMU logs the output of the character device ``alias``."""
         return f"{self.logs}/{self.uuid}.{alias}.log"
-
-
-def open_session(uri: URI, context: ConnectContext) -> QemuSession:
-    """The session of ``qemu:///session``, ``qemu:///system`` or ``qemu:///embed?root=DIR``.
-
-    Raises InvalidURI for any other, ConnectFailed when the state directories cannot be used."""
-    paths = local_paths(uri)
-    session = QemuSession(uri, context, paths)
-    if not context.read_only:
-        from polyvisor_qemu import recovery
-
-        try:
-            recovery.recover(session)
-        except PolyvisorError as error:
-            raise ConnectFailed(f"cannot open {uri}: {error.message}", driver="qemu", hint=error.hint) from error
-    return session
