@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -37,7 +38,7 @@ def other(center: Simulator) -> Iterator[polyvisor.Connection]:
 
 @pytest.fixture
 def guest(other: polyvisor.Connection, request: pytest.FixtureRequest) -> Iterator[Domain]:
-    made = other.define(DOCUMENT.format(f"told-{request.node.name[-20:]}"))
+    made = other.define(DOCUMENT.format("told-" + re.sub(r"\W", "-", request.node.name[-20:])))
     yield made
     if made.state().state.active:
         made.destroy()
@@ -150,11 +151,7 @@ def test_nothing_is_lost_with_a_login(center: Simulator, guest: Domain) -> None:
         ):
             guest.start()
             heard(events, 1)
-            session: Any = connection._invoker.session
-            key = session.content.sessionManager.currentSession.key
-            with polyvisor.open(center.uri(), credentials=center.credentials) as third:
-                manager: Any = third._invoker.session
-                manager.content.sessionManager.TerminateSession(sessionId=[key])
+            expire(connection, center)
             guest.set_memory(32 << 10)
             guest.destroy()
             found = heard(events, 2)
@@ -162,3 +159,36 @@ def test_nothing_is_lost_with_a_login(center: Simulator, guest: Domain) -> None:
         trouble.stop()
     assert sorted(story(found)) == [("defined", "updated"), ("stopped", "destroyed")]
     assert all(each.kind is EventKind.LIFECYCLE and each.data["user"] == center.user for each in found)
+
+
+@pytest.mark.parametrize("path", ["", "DC0/DC0_C0/DC0_C0_H0"], ids=["all", "host"])
+def test_lists_ask_for_what_changed_while_events_are_watched(center: Simulator, guest: Domain, path: str) -> None:
+    trouble = Trouble(center)
+    try:
+        uri = trouble.uri.replace("/?", f"/{path}?")
+        with polyvisor.open(uri, credentials=center.credentials) as connection, connection.events():
+            before = {row.ref.name for row in connection.list_domains()}
+            assert guest.name in before
+            trouble.calls.clear()
+            added = guest.connection.define(DOCUMENT.format("told-later"))
+            assert {row.ref.name for row in connection.list_domains()} == before | {"told-later"}
+            assert connection.domain(name="told-later").uuid == added.uuid
+            guest.start()
+            states = {row.ref.name: row.state for row in connection.list_domains()}
+            assert states[guest.name].active
+            added.undefine()
+            assert {row.ref.name for row in connection.list_domains()} == before
+            assert "RetrievePropertiesEx" not in trouble.calls
+            expire(connection, center)
+            assert {row.ref.name for row in connection.list_domains()} == before
+    finally:
+        trouble.stop()
+
+
+def expire(connection: polyvisor.Connection, center: Simulator) -> None:
+    """End the login of a connection."""
+    session: Any = connection._invoker.session
+    key = session.content.sessionManager.currentSession.key
+    with polyvisor.open(center.uri(), credentials=center.credentials) as third:
+        there: Any = third._invoker.session
+        there.content.sessionManager.TerminateSession(sessionId=[key])

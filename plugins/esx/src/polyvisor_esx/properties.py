@@ -50,9 +50,14 @@ def view_filter(kind: Any, paths: Sequence[str], view: Any) -> Any:
 
 def of_related(collector: Any, kind: Any, paths: Sequence[str], origin: Any, path: str) -> dict[Any, Row]:
     """Properties of the objects that the property ``path`` of ``origin`` names."""
+    return _viewed(collector, [related_filter(kind, paths, origin, path)])
+
+
+def related_filter(kind: Any, paths: Sequence[str], origin: Any, path: str) -> Any:
+    """The filter of the objects that the property ``path`` of ``origin`` names."""
     selection = Collector.TraversalSpec(name="related", path=path, skip=False, type=type(origin))
     place = Collector.ObjectSpec(obj=origin, skip=True, selectSet=[selection])
-    return _viewed(collector, [_filter(kind, paths, [place])])
+    return _filter(kind, paths, [place])
 
 
 def _filter(kind: Any, paths: Sequence[str], places: list[Any]) -> Any:

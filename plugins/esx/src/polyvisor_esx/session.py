@@ -26,6 +26,7 @@ from polyvisor_esx.address import Address, parse_address
 
 if TYPE_CHECKING:
     from polyvisor_esx.closing import Closing
+    from polyvisor_esx.index import Index
     from polyvisor_esx.inventory import Inventory, Place
     from polyvisor_esx.transport import Transport
     from polyvisor_esx.watching import Watcher
@@ -61,6 +62,7 @@ class EsxSession(Session):
         self._views: dict[tuple[Any, str], Any] = {}
         self._lock = threading.Lock()
         self._watcher: Watcher | None = None
+        self._index: Index | None = None
         self.authorization: Callable[[], str] = str
         """Makes the header that names the user and gives the password, for pages that know no sessions."""
         self.closing: Closing | None = None
@@ -119,6 +121,8 @@ class EsxSession(Session):
         collector = self.content.propertyCollector
         if refs is not None:
             return of_objects(collector, kind, paths, refs)
+        if (index := self._index) is not None and kind is vim.VirtualMachine and index.covers(paths):
+            return index.rows(paths)
         scope = self.place.reference
         if isinstance(scope, vim.HostSystem):
             if kind is vim.HostSystem:
@@ -194,14 +198,19 @@ class EsxSession(Session):
 
     def watch(self, enabled: bool) -> None:
         """Begin to hear from the server what happens to guests, or end that."""
+        from polyvisor_esx.index import Index
         from polyvisor_esx.watching import Watcher
 
         if enabled and self._watcher is None:
             self._watcher = Watcher(self)
+            self._index = Index(self)
             self.watching = True
         elif not enabled and self._watcher is not None:
             watcher, self._watcher, self.watching = self._watcher, None, False
+            index, self._index = self._index, None
             watcher.stop()
+            if index is not None:
+                index.close()
 
     # -- the end ------------------------------------------------------------------------------------------
 
