@@ -127,6 +127,19 @@ def test_a_request_cannot_choose_what_only_the_host_knows():
     assert made.target.compat == "1.1"
 
 
+@pytest.mark.parametrize("name", ["web.vmdk", "web/web.vmdk", "a b/.hidden/c..d"])
+def test_a_volume_may_lie_in_folders_of_its_pool(name):
+    made = volume(f"<volume><name>{name}</name><target/></volume>")
+    model.check("storagevol", made)
+    assert made.name == name
+
+
+@pytest.mark.parametrize("name", ["/", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/."])
+def test_a_volume_lies_nowhere_else(name):
+    with pytest.raises(InvalidDocument):
+        model.check("storagevol", volume(f"<volume><name>{name}</name><target/></volume>"))
+
+
 def test_the_capabilities_of_storage_name_every_kind_of_pool():
     found = capabilities({PoolType.DIR, "netfs"})
     assert [each.type for each in found.pools] == list(PoolType)

@@ -352,3 +352,14 @@ def test_options_for_dnsmasq_are_for_those_who_run_it():
     assert isinstance(options, dnsmasq.DnsmasqOptions)
     assert [option.value for option in options.options] == ["cname=www,printer"]
     assert model.format(network) == WITH_OPTIONS
+
+
+@pytest.mark.parametrize("name", ["lab", "VM Network", "dvs/7: (web)"])
+def test_port_groups_have_the_names_that_switches_give_them(name):
+    assert finished(f"<portgroup name='{name}'/>").portgroups[0].name == name
+
+
+@pytest.mark.parametrize("name", ["", " ", " lab", "lab "])
+def test_what_is_no_name_of_a_port_group(name):
+    with pytest.raises(InvalidDocument):
+        parse(f"<portgroup name='{name}'/>")
