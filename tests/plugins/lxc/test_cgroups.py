@@ -133,7 +133,7 @@ def test_a_document_becomes_settings_of_the_version_that_is_there(where: Hierarc
         assert found == {
             "memory.max": "33554432",
             "memory.swap.max": "8388608",
-            "cpu.weight": "20",
+            "cpu.weight": "512",
             "cpu.max": "25000 50000",
         }
 
@@ -178,11 +178,17 @@ def test_what_was_written_can_be_put_back(group: Group) -> None:
     assert (group.read("cpu", name) or "").startswith(before)
 
 
-@pytest.mark.parametrize("shares", [2, 100, 1024, 262144])
-def test_weights_of_version_2_are_within_its_range(shares: int) -> None:
-    weight = quantities.weight_of_shares(shares)
-    assert 1 <= weight <= 10000
-    assert quantities.weight_of_shares(quantities.shares_of_weight(weight)) == weight
+def test_shares_are_weights_in_version_2_within_its_range() -> None:
+    assert quantities.cpu_shares(2, 512) == ("cpu", "cpu.weight", "512")
+    for shares in (0, 10001):
+        with pytest.raises(UnsupportedConfiguration, match="1 to 10000"):
+            quantities.cpu_shares(2, shares)
+
+
+def test_memory_is_guaranteed_in_version_2_only() -> None:
+    assert quantities.memory_guarantee(2, 4) == ("memory", "memory.min", "4096")
+    with pytest.raises(UnsupportedConfiguration, match="version 2"):
+        quantities.memory_guarantee(1, 4)
 
 
 # -- standing still -------------------------------------------------------------------------------------------

@@ -7,12 +7,14 @@ import re
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from polyvisor import model
 from polyvisor.errors import InvalidArgument, UnsupportedConfiguration
 from polyvisor.model.domain import Domain
 from polyvisor_lxc import configfile, exporting, importing
+from polyvisor_lxc.filesystems import entry
 from polyvisor_lxc.model import CLASSES, Namespaces
 from polyvisor_lxc.sections import is_ipvlan
 
@@ -210,6 +212,102 @@ def test_the_rest_of_a_document_survives_the_way_there_and_back(inside: str, ver
 def test_any_of_them_together_survive(devices: list[str], inside: list[str], version: int) -> None:
     config = document("".join(inside), "".join(devices))
     assert sorted(settings(again(config, version))) == sorted(settings(config))
+
+
+# -- any configuration file ------------------------------------------------------------------------------------
+
+PATHS = st.from_regex(r"/[a-z][a-z0-9 ._-]{0,12}[a-z]", fullmatch=True)
+NUMBERS = st.integers(1, 1 << 40)
+OCTETS = st.integers(1, 254)
+ADDRESSES = st.builds("10.{}.{}.{}/{}".format, OCTETS, OCTETS, OCTETS, st.integers(8, 30))
+DEVICE_NAMES = st.from_regex(r"[a-z]{2,8}[0-9]", fullmatch=True)
+LATER = st.fixed_dictionaries(
+    {},
+    optional={
+        "hwaddr": st.builds("00:16:3e:{:02x}:{:02x}:01".format, OCTETS, OCTETS),
+        "name": DEVICE_NAMES,
+        "mtu": st.integers(576, 9000),
+        "flags": st.just("up"),
+        "ipv4.address": ADDRESSES,
+        "ipv4.gateway": st.builds("10.{}.0.1".format, OCTETS),
+        "ipv6.address": st.builds("fd00::{:x}/64".format, OCTETS),
+    },
+)
+SECTIONS = st.one_of(
+    st.tuples(st.builds(lambda link: {"type": "veth", "link": link}, DEVICE_NAMES), LATER),
+    st.tuples(
+        st.builds(
+            lambda link, mode: {"type": "macvlan", "link": link, "macvlan.mode": mode},
+            DEVICE_NAMES,
+            st.sampled_from(["private", "vepa", "bridge", "passthru"]),
+        ),
+        LATER,
+    ),
+    st.tuples(st.builds(lambda link: {"type": "phys", "link": link, "flags": "up"}, DEVICE_NAMES), st.just({})),
+)
+LIMITS = {
+    False: {
+        "lxc.cgroup.memory.limit_in_bytes": NUMBERS.map(lambda number: number * 1024),
+        "lxc.cgroup.memory.soft_limit_in_bytes": NUMBERS.map(lambda number: number * 1024),
+        "lxc.cgroup.cpu.shares": st.integers(2, 262144),
+        "lxc.cgroup.cpu.cfs_period_us": st.integers(1000, 1000000),
+        "lxc.cgroup.cpu.cfs_quota_us": st.one_of(st.just(-1), st.integers(1000, 1000000)),
+        "lxc.cgroup.cpuset.cpus": st.sampled_from(["0", "0-3", "1,3"]),
+        "lxc.cgroup.blkio.throttle.read_bps_device": st.builds("8:0 {}".format, NUMBERS),
+    },
+    True: {
+        "lxc.cgroup2.memory.max": NUMBERS.map(lambda number: number * 1024),
+        "lxc.cgroup2.memory.high": NUMBERS.map(lambda number: number * 1024),
+        "lxc.cgroup2.memory.min": NUMBERS.map(lambda number: number * 1024),
+        "lxc.cgroup2.cpu.weight": st.integers(1, 10000),
+        "lxc.cgroup2.cpu.max": st.builds("{} 100000".format, st.integers(1000, 1000000)),
+        "lxc.cgroup2.cpuset.mems": st.sampled_from(["0", "0-1"]),
+        "lxc.cgroup2.io.weight": st.builds("default {}".format, st.integers(100, 1000)),
+        "lxc.cgroup2.io.max": st.builds("8:0 wiops={}".format, NUMBERS),
+    },
+}
+MOUNTS = st.one_of(
+    st.builds(lambda source, target: (source, target, "none", ["rbind", "rw", "create=dir"]), PATHS, PATHS),
+    st.builds(
+        lambda size, target: ("tmpfs", target, "tmpfs", ["ro", f"size={size * 1024}", "nosuid", "nodev", "create=dir"]),
+        st.integers(1, 1 << 20),
+        PATHS,
+    ),
+)
+
+
+@st.composite
+def files(draw: st.DrawFn) -> tuple[bool, list[tuple[str, str]]]:
+    """The lines of a configuration file, and whether they are for control groups of version 2."""
+    unified = draw(st.booleans())
+    lines = [("lxc.uts.name", "web"), ("lxc.init.cmd", "/sbin/init")]
+    lines += [
+        ("lxc.environment", f"A={word}") for word in draw(st.lists(st.sampled_from(["x", "a b", "1=2"]), max_size=2))
+    ]
+    lines += [("lxc.idmap", f"{kind} 0 {draw(NUMBERS) % 1000000} 65536") for kind in draw(st.sampled_from(["", "ug"]))]
+    lines += draw(st.sampled_from([[("lxc.cap.keep", "net_raw sys_time")], [("lxc.cap.drop", "mknod sys_boot")]]))
+    lines += [("lxc.rootfs.path", "dir:" + draw(PATHS))]
+    lines += draw(st.sampled_from([[], [("lxc.rootfs.options", "ro")]]))
+    mounts = draw(st.lists(MOUNTS, max_size=3, unique_by=lambda mount: mount[1]))
+    lines += [("lxc.mount.entry", entry(*mount)) for mount in mounts]
+    sections = draw(st.lists(SECTIONS, max_size=3))
+    sections.sort(key=lambda section: section[0]["type"] == "phys")  # a document has devices of the host apart
+    for number, (kind, more) in enumerate(sections):
+        lines += [(f"lxc.net.{number}.{key}", str(value)) for key, value in {**kind, **more}.items()]
+    limits = draw(st.fixed_dictionaries({}, optional=LIMITS[unified]))
+    return unified, lines + [(key, str(value)) for key, value in limits.items()]
+
+
+@examples(max_examples=40, deadline=None)
+@given(file=files(), version=st.sampled_from([2, 3]))
+def test_any_configuration_file_means_the_same_after_it_was_a_document(
+    file: tuple[bool, list[tuple[str, str]]], version: int
+) -> None:
+    unified, lines = file
+    config = imported(configfile.write(lines, version=version))
+    written = configfile.write(settings(config, unified=unified), version=version)
+    assert set(configfile.write(lines, version=version).splitlines()) <= {*written.splitlines()}
+    assert configfile.write(settings(imported(written), unified=unified), version=version) == written
 
 
 def test_shared_namespaces_survive() -> None:

@@ -377,7 +377,7 @@ def test_limits_in_version_2() -> None:
         "lxc.cgroup2.memory.max = 1048576",
         "lxc.cgroup2.memory.high = 524288",
         "lxc.cgroup2.memory.swap.max = 1048576",
-        "lxc.cgroup2.cpu.weight = 20",
+        "lxc.cgroup2.cpu.weight = 512",
         "lxc.cgroup2.cpu.max = 25000 50000",
     ]
 

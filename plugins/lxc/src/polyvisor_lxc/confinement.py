@@ -98,7 +98,7 @@ def dropped(config: Domain) -> tuple[list[str], list[str] | None]:
     """Capabilities to drop, and those to keep as the only ones (None: all but the dropped), by the document."""
     written: Any = config.features.capabilities if config.features is not None else None
     if written is None:
-        return list(DROPPED), None
+        return sorted(DROPPED), None
     switches = {field.attr: getattr(written, field.attr) for field in type(written).fields() if field.attr != "policy"}
     on = {name for name, switch in switches.items() if switch is not None and switch.state is not False}
     off = {name for name, switch in switches.items() if switch is not None and switch.state is False}

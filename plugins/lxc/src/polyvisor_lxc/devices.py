@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any
 from polyvisor.errors import UnsupportedConfiguration
 from polyvisor.local import bus
 from polyvisor.spi import Affect, DomainRef, Event, EventKind
-from polyvisor_lxc import changes, checking, filesystems, finding, guests, live, networks, preparation, translation
+from polyvisor_lxc import (
+    changes,
+    checking,
+    declared,
+    filesystems,
+    finding,
+    guests,
+    live,
+    networks,
+    preparation,
+    translation,
+)
 from polyvisor_lxc.session import LxcSession
 
 if TYPE_CHECKING:
@@ -180,7 +191,7 @@ def plug(init: int, change: changes.Change, device: Any) -> None:
         case "hostdev" if device.type == "net":
             links.give(init, device.source.interface, device)
         case "hostdev":
-            path = device_path(device)
+            path = declared.device_path(device)
             allow(change.found, device, allowed=True)
             mounting.bind(init, path, path, readonly=False, shifted=False)
 
@@ -198,7 +209,7 @@ def unplug(init: int, found: guests.Look, device: Any) -> None:
             links.take_back(init, device.source.interface)
         case "hostdev":
             allow(found, device, allowed=False)
-            mounting.detach(init, device_path(device), remove=True)
+            mounting.detach(init, declared.device_path(device), remove=True)
 
 
 def _change(change: changes.Change, init: int, old: Any, new: Any) -> None:
@@ -216,11 +227,6 @@ def _change(change: changes.Change, init: int, old: Any, new: Any) -> None:
         links.set_link(init, new, up=after)
 
 
-def device_path(device: Any) -> str:
-    """The device file of a ``<hostdev mode='capabilities'>``."""
-    return str(device.source.block if device.type == "storage" else device.source.char)
-
-
 def allow(found: guests.Look, device: Any, *, allowed: bool) -> None:
     """Let a running container use a device, or no longer."""
     group = found.group
@@ -231,5 +237,5 @@ def allow(found: guests.Look, device: Any, *, allowed: bool) -> None:
             driver="lxc",
             hint="change the stored configuration (affect=config), and start the container again",
         )
-    rule = f"{translation.device_rule(device_path(device))} {'r' if device.readonly else 'rw'}m"
+    rule = f"{translation.device_rule(declared.device_path(device))} {declared.access(device)}"
     group.write("devices", "devices.allow" if allowed else "devices.deny", rule)

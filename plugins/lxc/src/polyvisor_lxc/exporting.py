@@ -14,16 +14,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from polyvisor.errors import InvalidArgument, UnsupportedConfiguration
-from polyvisor_lxc import filesystems, sections
-from polyvisor_lxc.confinement import DROPPED
-from polyvisor_lxc.model import Namespaces
-from polyvisor_lxc.translation import DEVICES
+from polyvisor_lxc import declared, filesystems, sections
+from polyvisor_lxc.cgroups import Hierarchies
 
 if TYPE_CHECKING:
     from polyvisor.model.domain import Domain
     from polyvisor.model.domain.devices.filesystem import Filesystem
-    from polyvisor.model.domain.devices.hostdev import Hostdev
-    from polyvisor.model.domain.features import LinuxCapabilities
 
 Settings = Iterator[tuple[str, str]]
 
@@ -71,16 +67,14 @@ def settings(config: Domain, host: Host | None = None) -> list[tuple[str, str]]:
     host = host or Host()
     return [
         *_system(config, host),
-        *_idmap(config),
-        *_capabilities(config.features.capabilities if config.features else None),
+        *declared.idmap(config),
+        *declared.capabilities(config),
         *_filesystems(config),
         *_networks(config, host),
-        *_namespaces(config),
+        *declared.namespaces(config, lambda kind, name: name),
         *_consoles(config),
-        *_devices(config, host),
-        *_memory(config, host),
-        *_processors(config, host),
-        *_block(config, host),
+        *declared.devices(config, 2 if host.unified else 1, host.device_number),
+        *_limits(config, host),
         *_labels(config),
     ]
 
@@ -101,42 +95,9 @@ def _system(config: Domain, host: Host) -> Settings:
     if system.type.arch:
         yield "lxc.arch", system.type.arch
     yield "lxc.init.cmd", shlex.join([system.init or "/sbin/init", *system.init_arguments])
-    if system.init_directory:
-        yield "lxc.init.cwd", system.init_directory
-    for key, kind, name in (
-        ("lxc.init.uid", "user", system.init_user),
-        ("lxc.init.gid", "group", system.init_group),
-    ):
-        if name is not None:
-            yield key, str(int(name) if name.isdigit() else host.id_of(kind, name))
+    yield from declared.init(config, host.id_of)
     for variable in system.init_environment:
         yield "lxc.environment", f"{variable.name}={variable.value}"
-
-
-def _idmap(config: Domain) -> Settings:
-    if config.idmap is None:
-        return
-    for letter, ranges in (("u", config.idmap.uids), ("g", config.idmap.gids)):
-        for each in ranges:
-            yield "lxc.idmap", f"{letter} {each.start} {each.target} {each.count}"
-
-
-def _capabilities(capabilities: LinuxCapabilities | None) -> Settings:
-    said = {
-        field.attr: bool(value)
-        for field in (capabilities.fields() if capabilities else ())
-        if field.attr != "policy" and (value := getattr(capabilities, field.attr)) is not None
-    }
-    on = [name for name, state in said.items() if state]
-    off = [name for name, state in said.items() if not state]
-    match capabilities.policy if capabilities else None:
-        case "deny":
-            yield "lxc.cap.keep", " ".join(on) or "none"
-        case "allow":
-            if off:
-                yield "lxc.cap.drop", " ".join(off)
-        case _:
-            yield "lxc.cap.drop", " ".join(sorted({*DROPPED, *off} - {*on}))
 
 
 # -- file systems ----------------------------------------------------------------------------------------------
@@ -203,7 +164,7 @@ def _mount(mount: Filesystem) -> str:
     return filesystems.entry(_source(mount), target, kind, options)
 
 
-# -- consoles, devices, namespaces -----------------------------------------------------------------------------
+# -- consoles -------------------------------------------------------------------------------------------------
 
 
 def _consoles(config: Domain) -> Settings:
@@ -215,115 +176,27 @@ def _consoles(config: Domain) -> Settings:
         yield "lxc.tty.max", str(len(consoles))
 
 
-def _devices(config: Domain, host: Host) -> Settings:
-    prefix = "lxc.cgroup2" if host.unified else "lxc.cgroup"
-    yield f"{prefix}.devices.deny", "a"
-    for rule in DEVICES:
-        yield f"{prefix}.devices.allow", f"{rule} rwm"
-    for device in config.devices.hostdevs if config.devices else []:
-        if path := _device_path(device):
-            yield f"{prefix}.devices.allow", f"{host.device_number(path)} rwm"
-            yield "lxc.mount.entry", filesystems.entry(path, path.lstrip("/"), "none", ["bind", "create=file"])
-
-
-def _device_path(device: Hostdev) -> str | None:
-    """The device file a host device gives to the container; None for a network interface."""
-    if device.mode != "capabilities":
-        raise UnsupportedConfiguration(f"a container cannot be given a {device.type} device as a whole")
-    path = getattr(device.source, "block", None) or getattr(device.source, "char", None)
-    return str(path) if path else None
-
-
-def _namespaces(config: Domain) -> Settings:
-    for each in config.extensions:
-        if isinstance(each, Namespaces):
-            for name, shared in (("ipc", each.shareipc), ("uts", each.shareuts)):
-                if shared is not None:
-                    yield f"lxc.namespace.share.{name}", shared.value
-            if each.sharenet is not None:
-                place = f"/run/netns/{each.sharenet.value}" if each.sharenet.type == "netns" else each.sharenet.value
-                yield "lxc.namespace.share.net", place
-
-
 # -- resources -------------------------------------------------------------------------------------------------
 
 
-def _memory(config: Domain, host: Host) -> Settings:
-    tune = config.memtune
-    hard = tune.hard_limit.size if tune and tune.hard_limit else None
-    soft = tune.soft_limit.size if tune and tune.soft_limit else None
-    least = tune.min_guarantee.size if tune and tune.min_guarantee else None
-    both = tune.swap_hard_limit.size if tune and tune.swap_hard_limit else None
-    if both is not None and (hard is None or both < hard):
+_V1 = Hierarchies(dict.fromkeys(("memory", "cpu", "cpuset", "blkio"), ""), None, frozenset())
+_V2 = Hierarchies({}, "", frozenset({"memory", "cpu", "cpuset", "io"}))
+"""Hosts of either version that have everything."""
+
+
+def _limits(config: Domain, host: Host) -> Settings:
+    tune, memory = config.memtune, config.numatune.memory if config.numatune else None
+    hard, both = (tune.hard_limit, tune.swap_hard_limit) if tune is not None else (None, None)
+    if both is not None and (hard is None or both.size < hard.size):
         raise InvalidArgument("<swap_hard_limit> is for memory and swap together: it wants a <hard_limit> not above it")
-    if host.unified:
-        yield from _some("lxc.cgroup2.memory.max", hard)
-        yield from _some("lxc.cgroup2.memory.high", soft)
-        yield from _some("lxc.cgroup2.memory.min", least)
-        if both is not None and hard is not None:
-            yield "lxc.cgroup2.memory.swap.max", str(int(both) - int(hard))
-        return
-    if least is not None:
-        raise UnsupportedConfiguration("<min_guarantee> needs cgroups of version 2")
-    yield from _some("lxc.cgroup.memory.limit_in_bytes", hard)
-    yield from _some("lxc.cgroup.memory.soft_limit_in_bytes", soft)
-    yield from _some("lxc.cgroup.memory.memsw.limit_in_bytes", both)
-
-
-def _some(key: str, value: int | None) -> Settings:
-    if value is not None:
-        yield key, str(int(value))
-
-
-def _processors(config: Domain, host: Host) -> Settings:
-    tune = config.cputune
-    prefix = "lxc.cgroup2" if host.unified else "lxc.cgroup"
-    if tune is not None and host.unified:
-        yield from _some("lxc.cgroup2.cpu.weight", tune.shares)
-        if tune.quota is not None or tune.period is not None:
-            quota = "max" if tune.quota is None or tune.quota <= 0 else str(tune.quota)
-            yield "lxc.cgroup2.cpu.max", f"{quota} {tune.period or 100000}"
-    elif tune is not None:
-        yield from _some("lxc.cgroup.cpu.shares", tune.shares)
-        yield from _some("lxc.cgroup.cpu.cfs_period_us", tune.period)
-        yield from _some("lxc.cgroup.cpu.cfs_quota_us", tune.quota)
-    if config.vcpu and config.vcpu.cpuset:
-        yield f"{prefix}.cpuset.cpus", config.vcpu.cpuset
-    memory = config.numatune.memory if config.numatune else None
-    if memory is not None and memory.nodeset:
-        if memory.mode not in (None, "strict", "restrictive"):
-            raise UnsupportedConfiguration(f"a container's memory cannot be placed in mode {memory.mode}")
-        yield f"{prefix}.cpuset.mems", memory.nodeset
-
-
-THROTTLES = (
-    ("read_bytes_sec", "read_bps", "rbps"),
-    ("write_bytes_sec", "write_bps", "wbps"),
-    ("read_iops_sec", "read_iops", "riops"),
-    ("write_iops_sec", "write_iops", "wiops"),
-)
-"""Field of a device of ``<blkiotune>``, its name in the version 1 key, its name in ``io.max`` of version 2."""
-
-
-def _block(config: Domain, host: Host) -> Settings:
-    tune = config.blkiotune
-    if tune is None:
-        return
-    weight = "lxc.cgroup2.io.weight" if host.unified else "lxc.cgroup.blkio.weight"
-    yield from _some(weight, tune.weight)
-    for device in tune.devices:
-        number = host.device_number(device.path).partition(" ")[2]
-        limits = [(old, new, value) for name, old, new in THROTTLES if (value := getattr(device, name)) is not None]
-        if host.unified:
-            if device.weight is not None:
-                yield weight, f"{number} {device.weight}"
-            if limits:
-                yield "lxc.cgroup2.io.max", " ".join([number, *(f"{new}={value or 'max'}" for _, new, value in limits)])
-            continue
-        if device.weight is not None:
-            yield "lxc.cgroup.blkio.weight_device", f"{number} {device.weight}"
-        for old, _, value in limits:
-            yield f"lxc.cgroup.blkio.throttle.{old}_device", f"{number} {value}"
+    if memory is not None and memory.nodeset and memory.mode not in (None, "strict", "restrictive"):
+        raise UnsupportedConfiguration(f"a container's memory cannot be placed in mode {memory.mode}")
+    yield from declared.limits(
+        config,
+        _V2 if host.unified else _V1,
+        implied=False,
+        number=lambda path: host.device_number(path).partition(" ")[2],
+    )
 
 
 def _labels(config: Domain) -> Settings:

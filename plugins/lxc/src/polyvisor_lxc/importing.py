@@ -362,6 +362,7 @@ def _processors(settings: Configuration, domain: Domain) -> None:
 
 
 THROTTLES = {
+    "lxc.cgroup.blkio.bfq.weight_device": "weight",
     "lxc.cgroup.blkio.device_weight": "weight",
     "lxc.cgroup.blkio.weight_device": "weight",
     "lxc.cgroup.blkio.throttle.read_bps_device": "read_bytes_sec",
@@ -370,6 +371,14 @@ THROTTLES = {
     "lxc.cgroup.blkio.throttle.write_iops_device": "write_iops_sec",
 }
 """Key of a limit of one block device -> the field of ``<device>`` below ``<blkiotune>``."""
+
+WEIGHTS = (
+    "lxc.cgroup.blkio.weight",
+    "lxc.cgroup.blkio.bfq.weight",
+    "lxc.cgroup2.io.weight",
+    "lxc.cgroup2.io.bfq.weight",
+)
+"""Keys of weights: of the whole container, and in version 2 of single devices too."""
 
 LIMITS = {"rbps": "read_bytes_sec", "wbps": "write_bytes_sec", "riops": "read_iops_sec", "wiops": "write_iops_sec"}
 """The same in ``io.max`` of the unified hierarchy."""
@@ -385,7 +394,7 @@ def _block(settings: Configuration, domain: Domain) -> None:
         return devices.setdefault(number, BlockIoDevice(path=f"/dev/block/{number}"))
 
     for setting in settings.settings:
-        if setting.key in ("lxc.cgroup.blkio.weight", "lxc.cgroup2.io.weight", "lxc.cgroup2.io.bfq.weight"):
+        if setting.key in WEIGHTS:
             whole = setting.value.removeprefix("default").strip()
             if found := _DEVICE.fullmatch(whole):
                 device(found[1]).weight = _number(Setting(setting.key, found[2], setting.line))

@@ -61,7 +61,7 @@ def devices(settings: Configuration) -> list[Hostdev]:
     return found
 
 
-_ALLOWED = re.compile(r"([bc]) \d+:\d+ rwm", re.ASCII)
+_ALLOWED = re.compile(r"([bc]) \d+:\d+ (rwm|rm)", re.ASCII)
 
 
 def _device(settings: Configuration, mount: Setting) -> Hostdev | None:
@@ -72,8 +72,11 @@ def _device(settings: Configuration, mount: Setting) -> Hostdev | None:
     if rule is None or not source.startswith("/dev/") or source != "/" + target or rest[:1] != ["none"]:
         return None
     if rule[1] == "b":
-        return Hostdev(mode="capabilities", type="storage", source=StorageCapability(block=source))
-    return Hostdev(mode="capabilities", type="misc", source=MiscCapability(char=source))
+        made = Hostdev(mode="capabilities", type="storage", source=StorageCapability(block=source))
+    else:
+        made = Hostdev(mode="capabilities", type="misc", source=MiscCapability(char=source))
+    made.readonly = rule[2] == "rm"
+    return made
 
 
 def _fields(setting: Setting) -> list[str]:

@@ -8,9 +8,10 @@ cgroup-v2.rst.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from polyvisor.errors import UnsupportedConfiguration
 from polyvisor_lxc.cgroups import UNLIMITED
 
 if TYPE_CHECKING:
@@ -24,27 +25,42 @@ PERIOD = 100_000
 """Microseconds over which a quota counts where the document does not say."""
 
 
-def of(config: Domain, where: Hierarchies) -> Iterator[Setting]:
-    """What a document asks for, in the order in which it must be written."""
-    yield from _memory(config, where)
+def of(
+    config: Domain,
+    where: Hierarchies,
+    *,
+    implied: bool = True,
+    number: Callable[[str], str] | None = None,
+) -> Iterator[Setting]:
+    """What a document asks for, in the order in which it must be written.
+
+    :param implied: whether ``<memory>`` is a limit where ``<memtune>`` says none.
+    :param number: ``MAJOR:MINOR`` of a block device by its path; :func:`device_number` unless said otherwise.
+
+    Raises UnsupportedConfiguration for what the version of control groups has no file for."""
+    yield from _memory(config, where, implied=implied)
     yield from _cpu(config, where)
-    yield from _blkio(config, where)
+    yield from _blkio(config, where, number or device_number)
 
 
-def _memory(config: Domain, where: Hierarchies) -> Iterator[Setting]:
+def _memory(config: Domain, where: Hierarchies, *, implied: bool) -> Iterator[Setting]:
     version = where.version("memory")
     if version is None:
         return
     tune = config.memtune
-    hard = tune.hard_limit.kib if tune is not None and tune.hard_limit is not None else config.current_memory_kib
+    asked = config.current_memory_kib if implied else None
+    hard = tune.hard_limit.kib if tune is not None and tune.hard_limit is not None else asked
     soft = tune.soft_limit.kib if tune is not None and tune.soft_limit is not None else None
     swap = tune.swap_hard_limit.kib if tune is not None and tune.swap_hard_limit is not None else None
+    least = tune.min_guarantee.kib if tune is not None and tune.min_guarantee is not None else None
     if hard:
         yield memory_limit(version, hard)
     if soft is not None:
         yield memory_soft_limit(version, soft)
     if swap is not None:
-        yield swap_limit(version, swap, hard)
+        yield swap_limit(version, swap, hard or 0)
+    if least is not None:
+        yield memory_guarantee(version, least)
 
 
 def memory_limit(version: int, kib: int) -> Setting:
@@ -61,6 +77,15 @@ def memory_soft_limit(version: int, kib: int) -> Setting:
     if version == 1:
         return "memory", "memory.soft_limit_in_bytes", _bytes(kib, "-1")
     return "memory", "memory.high", _bytes(kib)
+
+
+def memory_guarantee(version: int, kib: int) -> Setting:
+    """What is never taken from the container, however short memory is."""
+    if version == 1:
+        raise UnsupportedConfiguration(
+            "<min_guarantee> needs control groups of version 2", driver="lxc", hint="say a <soft_limit> for the others"
+        )
+    return "memory", "memory.min", _bytes(kib)
 
 
 def swap_limit(version: int, kib: int, hard_kib: int) -> Setting:
@@ -108,20 +133,20 @@ def allowed_cpus(config: Domain) -> str | None:
 
 
 def cpu_shares(version: int, shares: int) -> Setting:
-    """The weight against other groups; version 2 has another scale (2..262144 becomes 1..10000)."""
+    """The weight against other groups, as it is: 2 to 262144 in version 1, 1 to 10000 in version 2, as in libvirt."""
     if version == 1:
         return "cpu", "cpu.shares", str(shares)
-    return "cpu", "cpu.weight", str(weight_of_shares(shares))
+    if shares not in WEIGHTS:
+        raise UnsupportedConfiguration(
+            f"<shares> of {shares} are outside of what control groups of version 2 take",
+            driver="lxc",
+            hint=f"say {WEIGHTS[0]} to {WEIGHTS[-1]}; 100 is what groups have that say nothing",
+        )
+    return "cpu", "cpu.weight", str(shares)
 
 
-def weight_of_shares(shares: int) -> int:
-    """Version 2's weight for version 1's shares, linearly, as container runtimes agree."""
-    return 1 + (max(2, shares) - 2) * 9999 // 262142
-
-
-def shares_of_weight(weight: int) -> int:
-    """The other way round; the least shares that make this weight."""
-    return 2 + -(-(weight - 1) * 262142 // 9999)
+WEIGHTS = range(1, 10001)
+"""What ``cpu.weight`` may be."""
 
 
 def cpu_quota(version: int, quota: int | None, period: int | None) -> Iterator[Setting]:
@@ -138,7 +163,7 @@ def cpu_quota(version: int, quota: int | None, period: int | None) -> Iterator[S
     yield "cpu", "cpu.max", f"{limit} {period or PERIOD}"
 
 
-def _blkio(config: Domain, where: Hierarchies) -> Iterator[Setting]:
+def _blkio(config: Domain, where: Hierarchies, number: Callable[[str], str]) -> Iterator[Setting]:
     tune, version = config.blkiotune, where.version("blkio")
     if tune is None or version is None:
         return
@@ -147,7 +172,7 @@ def _blkio(config: Domain, where: Hierarchies) -> Iterator[Setting]:
     for device in tune.devices:
         for name in ("weight", *DEVICE_LIMITS):
             if (value := getattr(device, name)) is not None:
-                yield device_limit(version, name, device.path, value)
+                yield device_limit(version, name, number(device.path), value)
 
 
 DEVICE_LIMITS = {
@@ -166,9 +191,8 @@ def blkio_weight(version: int, weight: int) -> Setting:
     return "blkio", "io.weight", f"default {weight}"
 
 
-def device_limit(version: int, name: str, path: str, value: int) -> Setting:
-    """A limit for one block device, 0 for none."""
-    number = device_number(path)
+def device_limit(version: int, name: str, number: str, value: int) -> Setting:
+    """A limit for the block device of a number, 0 for none."""
     if name == "weight":
         if version == 1:
             return "blkio", "blkio.bfq.weight_device", f"{number} {value}"
@@ -182,8 +206,6 @@ def device_limit(version: int, name: str, path: str, value: int) -> Setting:
 def device_number(path: str) -> str:
     """``MAJOR:MINOR`` of a block device. Raises UnsupportedConfiguration when there is none."""
     import stat
-
-    from polyvisor.errors import UnsupportedConfiguration
 
     try:
         found = os.stat(path)
@@ -202,6 +224,7 @@ _DEFAULTS = {
     "memory.memsw.limit_in_bytes": "-1",
     "memory.max": "max",
     "memory.high": "max",
+    "memory.min": "0",
     "memory.swap.max": "max",
     "cpu.shares": "1024",
     "cpu.weight": "100",

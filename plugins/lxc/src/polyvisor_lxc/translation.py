@@ -7,20 +7,17 @@ what a line of that file cannot hold, so that nothing a document says can become
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from polyvisor.errors import UnsupportedConfiguration
-from polyvisor_lxc import confinement, filesystems, links, sections, staging
+from polyvisor_lxc import confinement, declared, filesystems, links, sections, staging
 from polyvisor_lxc.support import refusal
 
 if TYPE_CHECKING:
     from polyvisor.model.domain import Domain
     from polyvisor_lxc.cgroups import Hierarchies
-
-DEVICES = ("c 1:3", "c 1:5", "c 1:7", "c 1:8", "c 1:9", "c 5:0", "c 5:1", "c 5:2", "c 10:229", "c 136:*")
-"""What every container may use: null, zero, full, random, urandom, tty, console, ptmx, fuse and pseudo-terminals."""
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -94,6 +91,11 @@ class Configuration:
             text = f'"{text}"'  # liblxc takes one pair of quotes and the space around a value away
         self.lines.append((key, text))
 
+    def extend(self, lines: Iterable[tuple[str, str]]) -> None:
+        """Add lines."""
+        for key, value in lines:
+            self.set(key, value)
+
     def mount(self, source: str, target: str, kind: str, *options: str) -> None:
         """Add a mount, in the notation of fstab(5)."""
         self.set("lxc.mount.entry", filesystems.entry(source, target, kind, options))
@@ -117,9 +119,12 @@ def compose(config: Domain, place: Place) -> Plan:
     own_network = networks(config, lines)
     _automatic_mounts(lines, confined, own_network=own_network or not mapped, rooted=root is not None)
     _consoles(lines, held.consoles, place)
-    _devices(lines, held.hostdevs, place)
+    # only root may say which devices a group uses; to other users' containers the files' permissions say it, and the
+    # kernel lets them make none (user_namespaces(7))
+    version = place.hierarchies.version("devices") if place.owner is None else None
+    lines.extend(declared.devices(config, version, device_rule, "optional"))
     _resources(config, lines, place)
-    _namespaces(config, lines, place)
+    lines.extend(declared.namespaces(config, place.namespace))
     _init(config, lines)
     commands, files = links.hooks(config, place.directory) if place.directory else ([], [])
     for work in commands:
@@ -196,9 +201,7 @@ def _automatic_mounts(lines: Configuration, confined: confinement.Confined, *, o
 def _ids(config: Domain, lines: Configuration, place: Place, confined: confinement.Confined) -> bool:
     """Write the map of ids; whether there is one."""
     if config.idmap is not None:
-        for letter, ranges in (("u", config.idmap.uids), ("g", config.idmap.gids)):
-            for each in ranges:
-                lines.set("lxc.idmap", f"{letter} {each.start} {each.target} {each.count}")
+        lines.extend(declared.idmap(config))
         return True
     if place.ids is None or not confined.userns:
         return False
@@ -213,11 +216,7 @@ def _ids(config: Domain, lines: Configuration, place: Place, confined: confineme
 
 
 def _confinement(config: Domain, lines: Configuration, place: Place, confined: confinement.Confined) -> None:
-    drop, keep = confinement.dropped(config)
-    if keep is not None:
-        lines.set("lxc.cap.keep", " ".join(keep) or "none")
-    elif drop:
-        lines.set("lxc.cap.drop", " ".join(drop))
+    lines.extend(declared.capabilities(config))
     if confined.nonewprivs:
         lines.set("lxc.no_new_privs", 1)
     if confined.seccomp and place.seccomp:
@@ -243,8 +242,7 @@ def _apparmor(config: Domain, place: Place) -> str:
 
 def networks(config: Domain, lines: Configuration) -> bool:
     """Write the interfaces; whether the container has a network of its own."""
-    for key, value in sections.settings(config, lambda network: None):
-        lines.set(key, value)
+    lines.extend(sections.settings(config, lambda network: None))
     return sections.own_network(config)
 
 
@@ -258,26 +256,6 @@ def _consoles(lines: Configuration, consoles: list[Any], place: Place) -> None:
         lines.set("lxc.console.logfile", place.console)
     lines.set("lxc.tty.max", max(0, len(consoles) - 1))
     lines.set("lxc.pty.max", 1024)
-
-
-def _devices(lines: Configuration, hostdevs: list[Any], place: Place) -> None:
-    # only root may say which devices a group uses; to other users' containers the files' permissions say it, and the
-    # kernel lets them make none (user_namespaces(7))
-    version = place.hierarchies.version("devices") if place.owner is None else None
-    prefix = {1: "lxc.cgroup.devices", 2: "lxc.cgroup2.devices"}.get(version or 0)
-    if prefix is not None:
-        lines.set(f"{prefix}.deny", "a")
-        for rule in DEVICES:
-            lines.set(f"{prefix}.allow", f"{rule} rwm")
-    for one in hostdevs:
-        if one.mode != "capabilities":
-            raise refusal(f"<hostdev mode={one.mode!r}>", one)
-        if one.type == "net":
-            continue
-        path = one.source.block if one.type == "storage" else one.source.char
-        if prefix is not None:
-            lines.set(f"{prefix}.allow", f"{device_rule(path)} {'r' if one.readonly else 'rw'}m")
-        lines.mount(path, path, "none", "bind", "create=file", "optional")
 
 
 def device_rule(path: str) -> str:
@@ -302,35 +280,12 @@ def device_rule(path: str) -> str:
 
 
 def _resources(config: Domain, lines: Configuration, place: Place) -> None:
-    from polyvisor_lxc import quantities
-
     if config.resource is not None and config.resource.partition not in (None, "/", "/machine"):
         lines.set("lxc.cgroup.dir", f"{config.resource.partition.strip('/')}/{hostname(config.name)}.lxc")
-    for controller, name, text in quantities.of(config, place.hierarchies):
-        prefix = "lxc.cgroup" if place.hierarchies.version(controller) == 1 else "lxc.cgroup2"
-        lines.set(f"{prefix}.{name}", text)
+    lines.extend(declared.limits(config, place.hierarchies))
 
 
-# -- namespaces and init ----------------------------------------------------------------------------------
-
-
-def _shared(config: Domain, tag: str) -> Any:
-    namespaces: Any = next((one for one in config.extensions if type(one).tag == "namespace"), None)
-    return getattr(namespaces, tag) if namespaces is not None else None
-
-
-def _namespaces(config: Domain, lines: Configuration, place: Place) -> None:
-    for tag, kind in (("sharenet", "net"), ("shareipc", "ipc"), ("shareuts", "uts")):
-        if (shared := _shared(config, tag)) is None:
-            continue
-        match shared.type:
-            case "netns":
-                value = f"/run/netns/{shared.value}"
-            case "pid":
-                value = shared.value
-            case _:
-                value = place.namespace(kind, shared.value)
-        lines.set(f"lxc.namespace.share.{kind}", value)
+# -- init -------------------------------------------------------------------------------------------------
 
 
 def _init(config: Domain, lines: Configuration) -> None:
@@ -345,17 +300,12 @@ def _init(config: Domain, lines: Configuration) -> None:
     }
     for name, value in variables.items():
         lines.set("lxc.environment", f"{name}={value}")
-    if boot.init_directory:
-        lines.set("lxc.init.cwd", boot.init_directory)
-    for key, account, table in (("uid", boot.init_user, "passwd"), ("gid", boot.init_group, "group")):
-        if account:
-            lines.set(f"lxc.init.{key}", _number(config, account, table))
+    lines.extend(declared.init(config, lambda kind, name: _number(config, kind, name)))
 
 
-def _number(config: Domain, name: str, table: str) -> int:
-    """A user or group of the container by number (``+1000``, ``1000``) or by name, looked up in its own table."""
-    if name.lstrip("+").isdigit():
-        return int(name.lstrip("+"))
+def _number(config: Domain, kind: str, name: str) -> int:
+    """The number of a user or group of the container, looked up in its own table."""
+    table = "passwd" if kind == "user" else "group"
     held: Any = config.devices
     root = root_path(next((each for each in held.filesystems if each.target.dir == "/"), None))
     if root is not None:
@@ -368,7 +318,7 @@ def _number(config: Domain, name: str, table: str) -> int:
         except FileNotFoundError:
             pass  # told below
     raise UnsupportedConfiguration(
-        f"the container has no {'user' if table == 'passwd' else 'group'} {name!r} in its /etc/{table}",
+        f"the container has no {kind} {name!r} in its /etc/{table}",
         driver="lxc",
         hint="write the number",
     )
