@@ -514,6 +514,17 @@ def test_commands_list_and_show(run: Callable[..., Any]) -> None:
     assert "datastores: LocalDS_0" in run("esx", "files", "nowhere", status=5)
 
 
+def test_commands_mount_and_unmount(run: Callable[..., Any], server: Simulator, tmp_path: Path) -> None:
+    (server.certificate.file.parent / "shared").mkdir(exist_ok=True)  # the simulator wants it there
+    file = tmp_path / "shared.xml"
+    file.write_text(model.format(export("shared")))
+    run("esx", "mount", str(file))
+    assert "netfs" in run("esx", "datastores")
+    run("esx", "unmount", "shared")
+    assert "netfs" not in run("esx", "datastores")
+    assert "its files" in run("esx", "unmount", "LocalDS_0", status=4)
+
+
 def test_commands_move_files(run: Callable[..., Any], tmp_path: Path, folder: str) -> None:
     here, back = tmp_path / "a.iso", tmp_path / "b.iso"
     here.write_bytes(b"image" * 1000)

@@ -71,6 +71,35 @@ def datastores(shell: Any, name: str | None, refresh: bool) -> None:
     shell.table(("Name", "State", "Type", "Capacity", "Allocation", "Available"), rows, data=data)
 
 
+@click.command("mount")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.pass_obj
+def mount(shell: Any, file: Path) -> None:
+    """Mount an NFS export on a host as the storage pool document in FILE says (type='netfs')."""
+    from polyvisor import model
+    from polyvisor_esx import pools
+
+    require_changes(shell, "a datastore")
+    with _reading(file) as source:
+        config: Any = model.parse("storagepool", source.read())
+    with opened(shell) as session:
+        made = pools.create(session, config)
+    shell.data({"name": made.name, "uuid": str(made.uuid)}, f"Datastore '{made.name}' is mounted")
+
+
+@click.command("unmount")
+@click.argument("name", shell_complete=complete_pool)
+@click.pass_obj
+def unmount(shell: Any, name: str) -> None:
+    """Unmount a network file system from a host; its files stay where they are."""
+    from polyvisor_esx import pools
+
+    require_changes(shell, "unmounting")
+    with opened(shell) as session:
+        pools.destroy(session, pools.find(session, name=name))
+    shell.data({"name": name}, f"Datastore '{name}' is unmounted")
+
+
 @click.command("targets")
 @click.argument("name", required=False)
 @click.pass_obj
@@ -339,5 +368,16 @@ def wipe(shell: Any, place: str, yes: bool) -> None:
     shell.data({"key": volume.key}, f"'{volume.key}' is wiped")
 
 
-COMMANDS: tuple[click.Command, ...] = (datastores, targets, files, upload, download, copy, remove, disk)
+COMMANDS: tuple[click.Command, ...] = (
+    datastores,
+    mount,
+    unmount,
+    targets,
+    files,
+    upload,
+    download,
+    copy,
+    remove,
+    disk,
+)
 """What hangs under ``polyvisor esx``."""

@@ -282,7 +282,7 @@ def destroy(session: EsxSession, pool: Pool) -> None:
     while guests use it."""
     if pool.kind is not PoolType.NETFS:
         raise UnsupportedOperation(
-            f"{pool} is no network file system: VMware does not unmount it, and taking it away would take its files",
+            f"{pool} is no network file system: removing it would take its files",
             target=str(pool),
             driver="esx",
         )
