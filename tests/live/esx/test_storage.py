@@ -5,6 +5,7 @@ Sizes of disks, wiping, unmounting and the sessions of transfers are the tests' 
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import select
@@ -30,6 +31,7 @@ from polyvisor.errors import (
     AlreadyExists,
     Busy,
     ConnectFailed,
+    HostError,
     HypervisorError,
     InvalidArgument,
     InvalidState,
@@ -388,6 +390,18 @@ def test_a_download_that_breaks_off_is_told(server: Simulator, session: Any, poo
         datastorefiles.download(session, pool, made, io.BytesIO())
 
 
+def test_a_full_disk_here_is_not_taken_for_trouble_with_the_server(session: Any, pool: Pool, folder: str) -> None:
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    made = datastorefiles.upload(session, pool, f"{folder}/a.img", Pieces(4 * MIB), 4 * MIB)
+    with pytest.raises(HostError, match="No space left"):
+        datastorefiles.download(session, pool, made, Pieces(0, then=full, after=2 * MIB))
+    with pytest.raises(HostError, match="No space left"):
+        datastorefiles.upload(session, pool, f"{folder}/b.img", Pieces(4 * MIB, then=full, after=MIB), 4 * MIB)
+    assert found(session, pool, folder) == [made.name]
+
+
 @pytest.mark.parametrize("way", ["upload", "download"])
 def test_a_server_that_stalls_is_not_waited_for(server: Simulator, way: str) -> None:
     hurried = Configuration(drivers={"esx": {"timeout": 1.0}})
@@ -539,6 +553,7 @@ def test_commands_move_files(run: Callable[..., Any], tmp_path: Path, folder: st
     assert back.stat().st_mode & 0o777 == 0o600
     assert "already" in run("esx", "download", there, str(back), status=1)
     run("esx", "download", f"{there}x", str(tmp_path / "c"), status=5)
+    assert "cannot be made" in run("esx", "download", there, str(tmp_path / "none" / "c"), status=1)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["a.iso", "b.iso"]
     run("esx", "copy", there, f"[LocalDS_0] {folder}/c.iso")
     run("esx", "rm", there)

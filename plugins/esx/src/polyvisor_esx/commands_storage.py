@@ -253,6 +253,9 @@ def _writing(file: Path) -> Iterator[BinaryIO]:
             sink.flush()
             os.fsync(sink.fileno())
         part.replace(file)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise HostError(f"{file} cannot be written: {error}") from error
     except BaseException:
         part.unlink(missing_ok=True)
         raise
