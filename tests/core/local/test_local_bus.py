@@ -7,22 +7,10 @@ import logging
 import os
 from uuid import UUID
 
-import pytest
-
 from polyvisor.local import bus
-from polyvisor.operations.session import ConnectContext
 from polyvisor.spi import DomainRef, Lifecycle
-from polyvisor.state import Paths
-from polyvisor.uri import URI
-from polyvisor_qemu.session import QemuSession
 
 WEB = DomainRef("web", UUID(int=7))
-
-
-@pytest.fixture
-def session(tmp_path):
-    paths = Paths.embedded("qemu", tmp_path)
-    return QemuSession(URI("qemu", "/embed"), ConnectContext(events=lambda event: None), paths)
 
 
 def lines(session):
