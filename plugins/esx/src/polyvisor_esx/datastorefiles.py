@@ -11,7 +11,6 @@ import contextlib
 import http.client
 import logging
 import secrets
-import ssl
 from collections.abc import Iterator
 from typing import BinaryIO
 from urllib.parse import quote, urlencode
@@ -29,11 +28,10 @@ from polyvisor.errors import (
 )
 from polyvisor.model.storagevol import VolumeFormat
 from polyvisor.spi import JobControl
-from polyvisor_esx import pools, volumechanges, volumes
+from polyvisor_esx import pages, pools, volumechanges, volumes
 from polyvisor_esx.datastores import DatastorePath
 from polyvisor_esx.pools import Pool
 from polyvisor_esx.session import EsxSession, written_name
-from polyvisor_esx.transport import distrusted, unreachable
 from polyvisor_esx.volumes import Volume
 
 log = logging.getLogger(__name__)
@@ -128,7 +126,7 @@ def _require_place(session: EsxSession, pool: Pool, path: DatastorePath, *, over
 def _put(
     session: EsxSession, where: str, source: BinaryIO, size: int, path: DatastorePath, job: JobControl | None
 ) -> None:
-    with _connected(session, f"the upload of '{path}'") as connection:
+    with _begun(session, f"the upload of '{path}'") as connection:
         connection.putrequest("PUT", where, skip_accept_encoding=True)
         _put_headers(session, connection)
         connection.putheader("Content-Type", "application/octet-stream")
@@ -172,7 +170,7 @@ def download(session: EsxSession, pool: Pool, volume: Volume, sink: BinaryIO, *,
     OperationTimeout when the server stops sending."""
     if volume.format is VolumeFormat.DIR:
         raise InvalidState(f"{volume} is a folder", target=str(volume), driver="esx")
-    with _connected(session, f"the download of '{volume.key}'") as connection:
+    with _begun(session, f"the download of '{volume.key}'") as connection:
         connection.putrequest("GET", address(session, pool, volume.path), skip_accept_encoding=True)
         _put_headers(session, connection)
         connection.endheaders()
@@ -197,21 +195,9 @@ def download(session: EsxSession, pool: Pool, volume: Volume, sink: BinaryIO, *,
 # -- connections ----------------------------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def _connected(session: EsxSession, doing: str) -> Iterator[http.client.HTTPConnection]:
-    """A connection that nobody else uses and that begins anew, so that a transfer is not lost to an idle one."""
+def _begun(session: EsxSession, doing: str) -> contextlib.AbstractContextManager[http.client.HTTPConnection]:
     session.service_time()  # logs in again if need be: here a refusal could not be mended any more
-    try:
-        connection: http.client.HTTPConnection = session.transport.GetConnection()
-        connection.close()
-        try:
-            yield connection
-        finally:
-            connection.close()
-    except ssl.SSLCertVerificationError as error:
-        raise distrusted(session.address, error) from error
-    except (OSError, http.client.HTTPException) as error:
-        raise unreachable(session.address, error, doing) from error
+    return pages.connected(session, doing)
 
 
 @contextlib.contextmanager
@@ -224,7 +210,7 @@ def _own_file(doing: str) -> Iterator[None]:
 
 
 def _put_headers(session: EsxSession, connection: http.client.HTTPConnection) -> None:
-    connection.putheader("Cookie", session.transport.cookie.partition(";")[0])
+    connection.putheader("Cookie", pages.cookie(session))
     connection.putheader("Connection", "close")
 
 

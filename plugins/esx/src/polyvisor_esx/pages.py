@@ -6,9 +6,10 @@ the session by its cookie; some want the name and the password with the request.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from urllib.parse import quote, urlencode
 
 from polyvisor.errors import AccessDenied, ConnectFailed, HypervisorError, NotFound, PolyvisorError
@@ -27,28 +28,42 @@ REFUSALS: dict[int, tuple[type[PolyvisorError], str]] = {
 """HTTP status -> error, and what the server does."""
 
 
+@contextlib.contextmanager
+def connected(session: EsxSession, doing: str) -> Iterator[http.client.HTTPConnection]:
+    """A connection that nobody else uses and that begins anew, so that nothing is lost to an idle one.
+
+    Trouble with it is raised as errors of ours, which say what was being done."""
+    try:
+        connection: http.client.HTTPConnection = session.transport.GetConnection()
+        connection.close()
+        try:
+            yield connection
+        finally:
+            connection.close()
+    except ssl.SSLCertVerificationError as error:
+        raise distrusted(session.address, error) from error
+    except (OSError, http.client.HTTPException) as error:
+        raise unreachable(session.address, error, doing) from error
+
+
+def cookie(session: EsxSession) -> str:
+    """What a page knows the session by."""
+    return str(session.transport.cookie.partition(";")[0])
+
+
 def get(session: EsxSession, path: str, query: Mapping[str, str], *, password: bool = False) -> bytes:
     """A page. Raises NotFound, ConnectFailed, AccessDenied, HypervisorError, OperationTimeout.
 
     ``password`` sends the user's name and password along, over TLS only."""
     where = f"{quote(path)}?{urlencode(query, quote_via=quote)}"
     session.service_time()  # logs in again if need be
-    headers = {"Cookie": session.transport.cookie.partition(";")[0], "Connection": "close"}
+    headers = {"Cookie": cookie(session), "Connection": "close"}
     if password and session.address.tls:
         headers["Authorization"] = session.authorization()
-    try:
-        connection: http.client.HTTPConnection = session.transport.GetConnection()
-        connection.close()
-        try:
-            connection.request("GET", where, headers=headers)
-            answer = connection.getresponse()
-            text = answer.read(LARGEST + 1)
-        finally:
-            connection.close()
-    except ssl.SSLCertVerificationError as error:
-        raise distrusted(session.address, error) from error
-    except (OSError, http.client.HTTPException) as error:
-        raise unreachable(session.address, error, f"the request for {path}") from error
+    with connected(session, f"the request for {path}") as connection:
+        connection.request("GET", where, headers=headers)
+        answer = connection.getresponse()
+        text = answer.read(LARGEST + 1)
     if answer.status == http.client.OK and len(text) <= LARGEST:
         return text
     kind, does = REFUSALS.get(answer.status, (HypervisorError, f"answers {answer.reason}"))
