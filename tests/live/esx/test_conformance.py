@@ -12,12 +12,6 @@ import pytest
 
 pytestmark = pytest.mark.live
 
-GAPS = {
-    "test_a_dumped_document_defines_the_same_domain": "a guest that was forgotten comes back as another managed object",
-    "test_a_name_is_taken_once": "VMware has no place for aliases of one's own",
-}
-"""Questions whose answers are known to be others here, and why."""
-
 
 @pytest.fixture(scope="module")
 def report(server: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
@@ -38,13 +32,14 @@ def outcomes(report: Any, outcome: str) -> set[str]:
     return {found["test"].rpartition("::")[2] for found in report["tests"] if found["outcome"] == outcome}
 
 
-def test_nothing_fails_but_what_is_known(report: Any) -> None:
-    unknown = outcomes(report, "failed") - GAPS.keys()
-    assert not unknown, "\n".join(sorted(unknown))
+def test_nothing_fails(report: Any) -> None:
+    failed = outcomes(report, "failed") | outcomes(report, "error")
+    assert not failed, "\n".join(sorted(failed))
 
 
-def test_known_gaps_are_still_there(report: Any) -> None:
-    assert outcomes(report, "passed") & GAPS.keys() == set()
+def test_much_was_asked(report: Any) -> None:
+    assert len(outcomes(report, "passed")) > 1000
+    assert sum(found["filled"] for found in report["capabilities"].values()) >= 90
 
 
 def test_what_the_driver_lacks_is_refused(report: Any) -> None:

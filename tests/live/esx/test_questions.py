@@ -1,5 +1,5 @@
-"""Questions of guests. The simulator's guests ask nothing: what stands between adds the question, in the shape that the
-vSphere Web Services SDK documents, and takes the answer."""
+"""Questions of guests. The simulator's guests ask nothing; those of the tests' own server do when a test wants it, in
+the shape that the vSphere Web Services SDK documents."""
 
 from __future__ import annotations
 
@@ -9,38 +9,17 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from simulator import Simulator
-from trouble import Trouble
 
 import polyvisor
 from polyvisor.cli.root import polyvisor as program
 from polyvisor.errors import InvalidArgument, InvalidState
+from polyvisor.objects.domain import Domain
 from polyvisor_esx import questions
 
 pytestmark = pytest.mark.live
 
-QUESTION = b"""<propSet><name>runtime.question</name><val xsi:type="VirtualMachineQuestionInfo"><id>7</id>
-<text>This virtual machine might have been moved or copied.</text><choice>
-<choiceInfo xsi:type="ElementDescription"><label>Cancel</label><summary>Cancel</summary><key>0</key></choiceInfo>
-<choiceInfo xsi:type="ElementDescription"><label>I moved it</label><summary>moved</summary><key>1</key></choiceInfo>
-<choiceInfo xsi:type="ElementDescription"><label>I copied it</label><summary>copied</summary><key>2</key></choiceInfo>
-<defaultIndex>2</defaultIndex></choice></val></propSet>"""
-DONE = b"""<?xml version="1.0" encoding="UTF-8"?>
-<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body>
-<AnswerVMResponse xmlns="urn:vim25"/></soapenv:Body></soapenv:Envelope>"""
-
-
-class Asking:
-    """Has the first guest of each list ask, until somebody answers."""
-
-    def __init__(self) -> None:
-        self.answers: list[bytes] = []
-
-    def __call__(self, name: str, request: bytes, answer: bytes) -> bytes:
-        if name == "AnswerVM":
-            self.answers.append(request)
-            return DONE
-        asked = name == "RetrievePropertiesEx" and b"runtime.question" in request and not self.answers
-        return answer.replace(b"</objects>", QUESTION + b"</objects>", 1) if asked else answer
+TEXT = "This virtual machine might have been moved or copied."
+CHOICES = ["Cancel", "I moved it", "I copied it"]
 
 
 @pytest.fixture(scope="module")
@@ -49,59 +28,100 @@ def server(start_simulator: Callable[[str], Simulator]) -> Simulator:
 
 
 @pytest.fixture
-def trouble(server: Simulator) -> Iterator[Trouble]:
-    made = Trouble(server)
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def connection(trouble: Trouble) -> Iterator[polyvisor.Connection]:
-    with polyvisor.open(trouble.uri, credentials=trouble.server.credentials) as opened:
+def connection(server: Simulator) -> Iterator[polyvisor.Connection]:
+    with polyvisor.open(server.uri(), credentials=server.credentials) as opened:
         yield opened
 
 
-def test_nobody_asks(connection: polyvisor.Connection) -> None:
-    session: Any = connection._invoker.session
+@pytest.fixture
+def session(connection: polyvisor.Connection) -> Any:
+    return connection._invoker.session
+
+
+@pytest.fixture
+def guest(connection: polyvisor.Connection) -> Iterator[Domain]:
+    made = connection.define(
+        "<domain type='vmware'><name>asker</name><memory unit='MiB'>64</memory><vcpu>1</vcpu>"
+        "<os><type arch='x86_64'>hvm</type></os></domain>"
+    )
+    yield made
+    if made.state().state.active:
+        made.destroy()
+    made.undefine()
+
+
+@pytest.fixture
+def moref(session: Any, guest: Domain) -> str:
+    return str(session.vm(guest.ref)._GetMoId())
+
+
+def test_nobody_asks(session: Any, guest: Domain) -> None:
     assert questions.pending(session) == []
     with pytest.raises(InvalidState, match="asks nothing"):
-        questions.answer(session, connection.list_domains()[0].ref)
+        questions.answer(session, guest.ref)
 
 
-def test_a_question_is_listed_and_answered(connection: polyvisor.Connection, trouble: Trouble) -> None:
-    session: Any = connection._invoker.session
-    trouble.rewrite = asking = Asking()
+def test_a_question_is_listed_and_answered(session: Any, server: Simulator, guest: Domain, moref: str) -> None:
+    server.ask(moref, TEXT, CHOICES, suggested=2)
     (question,) = questions.pending(session)
-    assert question.text == "This virtual machine might have been moved or copied."
+    assert (question.domain.name, question.text) == ("asker", TEXT)
     assert question.answers == {"0": "Cancel", "1": "I moved it", "2": "I copied it"}
     assert question.suggested == "2"
     questions.answer(session, question.domain, "I moved it")
-    assert b">1</answerChoice>" in asking.answers[0]
+    assert server.inside(moref)["answers"] == ["1"]
     assert questions.pending(session) == []
 
 
-def test_what_is_no_answer_is_not_given(connection: polyvisor.Connection, trouble: Trouble) -> None:
-    session: Any = connection._invoker.session
-    trouble.rewrite = asking = Asking()
-    (question,) = questions.pending(session)
+def test_what_is_no_answer_is_not_given(session: Any, server: Simulator, guest: Domain, moref: str) -> None:
+    server.ask(moref, TEXT, CHOICES, suggested=1)
     with pytest.raises(InvalidArgument, match="Perhaps"):
-        questions.answer(session, question.domain, "Perhaps")
-    assert asking.answers == []
+        questions.answer(session, guest.ref, "Perhaps")
+    assert server.inside(moref)["answers"] == []
+    questions.answer(session, guest.ref)
 
 
-def test_the_command_lists_and_answers(trouble: Trouble, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POLYVISOR_ESX_PASSWORD", trouble.server.password)
-    trouble.rewrite = asking = Asking()
+def test_a_running_guest_that_asks_is_occupied(server: Simulator, guest: Domain, moref: str, session: Any) -> None:
+    guest.start()
+    server.ask(moref, TEXT, CHOICES, suggested=1)
+    told = guest.control_info()
+    assert (told.state, told.details) == ("occupied", TEXT)
+    questions.answer(session, guest.ref)
+    assert guest.control_info().state == "ok"
+
+
+def test_a_start_that_runs_into_a_question_ends(session: Any, server: Simulator, guest: Domain, moref: str) -> None:
+    server.ask(moref, TEXT, CHOICES, suggested=2, at_start=True)
+    with pytest.raises(InvalidState, match="moved or copied") as refusal:
+        guest.start()
+    assert "2 (I copied it)" in str(refusal.value.hint)
+    assert server.inside(moref)["answers"] == []
+    assert not guest.state().state.active
+    assert questions.pending(session) == []
+
+
+def test_a_start_is_answered_where_the_uri_says_so(server: Simulator, guest: Domain, moref: str) -> None:
+    server.ask(moref, TEXT, CHOICES, suggested=2, at_start=True)
+    uri = server.uri(cacert=str(server.certificate.file), auto_answer="1")
+    with polyvisor.open(uri, credentials=server.credentials) as obliging:
+        obliging.domain("asker").start()
+    assert server.inside(moref)["answers"] == ["2"]
+    assert guest.state().state.active
+
+
+def test_the_command_lists_and_answers(
+    server: Simulator, guest: Domain, moref: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POLYVISOR_ESX_PASSWORD", server.password)
+    server.ask(moref, TEXT, CHOICES, suggested=2)
 
     def run(*words: str) -> str:
         done = CliRunner().invoke(
-            program, ["--connect", trouble.uri, "esx", "questions", *words], prog_name="polyvisor"
+            program, ["--connect", server.uri(), "esx", "questions", *words], prog_name="polyvisor"
         )
         assert done.exit_code == 0, done.output
         return done.output
 
     listed = run()
-    assert "might have been moved" in listed and "2: I copied it (suggested)" in listed
-    name = next(line.split()[0] for line in listed.splitlines() if "might have been moved" in line)
-    assert "I copied it" in run("--answer", name)
-    assert b">2</answerChoice>" in asking.answers[0]
+    assert TEXT in listed and "2: I copied it (suggested)" in listed
+    assert "I copied it" in run("--answer", "asker")
+    assert server.inside(moref)["answers"] == ["2"]

@@ -87,7 +87,8 @@ class Simulator:
     # -- what tests do to guests and see of them; ``guest`` is the number of the managed object (``vm-57``) ------------
 
     def ask(self, guest: str, text: str, choices: list[str], *, suggested: int = 0, at_start: bool = False) -> None:
-        """Have a guest ask, now or at its next start. Answers have the keys 0, 1, ...; at a start, 0 ends it."""
+        """Have a guest ask, now or at its next start. Answers have the keys 0, 1, ...; at a start, 0 ends it. None is
+        suggested when ``suggested`` is 0."""
         asked = {"text": text, "choices": choices, "default": suggested, "start": at_start}
         self._page("question", asked, id=guest)
 
