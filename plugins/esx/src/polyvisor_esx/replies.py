@@ -19,7 +19,7 @@ from typing import Any
 from lxml import etree
 from pyVmomi import vmodl
 from pyVmomi.SoapAdapter import Deserialize
-from pyVmomi.VmomiSupport import DataObject, Enum, GetWsdlType, ManagedMethod, ManagedObject, PropertyPath, binary
+from pyVmomi.VmomiSupport import DataObject, Enum, GetWsdlType, ManagedMethod, ManagedObject, binary
 
 from polyvisor.errors import HypervisorError
 
@@ -106,7 +106,7 @@ def _converter_named(written: str, declared: type) -> Convert:
 @cache
 def converter(kind: type) -> Convert:
     """How values of a type are made."""
-    if kind in (type, ManagedMethod, PropertyPath) or issubclass(kind, vmodl.LocalizedMethodFault | Exception):
+    if kind in (type, ManagedMethod) or issubclass(kind, vmodl.LocalizedMethodFault | Exception):
         return _by_pyvmomi(kind)
     for base, made in _CONVERTERS:
         if issubclass(kind, base):
