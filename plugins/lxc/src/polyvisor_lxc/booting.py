@@ -33,12 +33,19 @@ Launch = Callable[["Domain", GuestFiles, "Plan"], tools.Answer]
 
 
 def intend(
-    session: LxcSession, config: Domain, *, autodestroy: bool, number: int | None = None, paused: bool = False
+    session: LxcSession,
+    config: Domain,
+    *,
+    autodestroy: bool,
+    number: int | None = None,
+    paused: bool = False,
+    ids: tuple[int, int] | None = None,
 ) -> Intent:
     """The running instance, its status, written down before anything else exists of it, and what liblxc is told.
 
     With ``number`` it is the same instance still as one that has just ended; ``paused`` has it held before its init
-    runs. Raises UnsupportedConfiguration for what would fail in the middle."""
+    runs; ``ids`` are those of its user namespace, None for the next ones. Raises UnsupportedConfiguration for what
+    would fail in the middle."""
     from polyvisor_lxc import live, networks, preparation
 
     uuid = configuration.identity(config)
@@ -46,7 +53,7 @@ def intend(
     status = live.status(running)
     if autodestroy:
         status["owner"] = guests.owner()
-    plan = preparation.plan(session, running, paused=paused)
+    plan = preparation.plan(session, running, paused=paused, ids=ids)
     preparation.check(running, plan)  # refuse now, in our own words, what would fail below
     session.store.write_status(uuid, {**status, "phase": guests.STARTING})
     return running, status, plan
@@ -73,7 +80,7 @@ def run(
     files = session.files(uuid)
     domain = DomainRef(running.name, uuid, status["id"])
     try:
-        _prepare(session, files, plan, running, paused=paused)
+        _prepare(session, files, plan, running)
         answer = staging.mounted(running, lambda: (launch or _starting(fds))(running, files, plan))
         if answer.code:
             raise failure(running.name, files, answer)
@@ -155,7 +162,7 @@ def _monitor(files: GuestFiles) -> Process | None:
         return Process.running(int(file.read()))
 
 
-def _prepare(session: LxcSession, files: GuestFiles, plan: Plan, running: Domain, *, paused: bool) -> None:
+def _prepare(session: LxcSession, files: GuestFiles, plan: Plan, running: Domain) -> None:
     from polyvisor_lxc import confinement, endings, preparation
 
     guests.remove_files(files.directory)
@@ -169,7 +176,7 @@ def _prepare(session: LxcSession, files: GuestFiles, plan: Plan, running: Domain
         (files.journal, ""),
         *plan.files,
     ]
-    if paused:
+    if any(key == "lxc.hook.start-host" for key, _ in plan.lines):
         contents.append((preparation.holding_script(files), preparation.holding(session, files)))
     for path, text in contents:
         with reported("write", path):

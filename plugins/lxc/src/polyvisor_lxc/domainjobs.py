@@ -69,8 +69,18 @@ class Work:
         bus.publish(self._session, Event(EventKind.JOB_COMPLETED, self._domain, data=data))
 
 
-def begin(session: LxcSession, domain: DomainRef, found: guests.Look, job: JobControl, operation: str) -> Work:
-    """Have a container stand still for work on it; the caller holds its lock. Raises Busy during other work."""
+def begin(
+    session: LxcSession,
+    domain: DomainRef,
+    found: guests.Look,
+    job: JobControl,
+    operation: str,
+    *,
+    scratch: str | None = None,
+) -> Work:
+    """Have a container stand still for work on it; the caller holds its lock. Raises Busy during other work.
+
+    ``scratch`` is a directory to be removed if this process is killed."""
     work = Work(session, domain, found, job)
     if not found.alive or found.status is None:
         return work
@@ -79,7 +89,7 @@ def begin(session: LxcSession, domain: DomainRef, found: guests.Look, job: JobCo
     assert myself is not None
     paused = found.state.state is DomainState.PAUSED
     owner = [myself.pid, myself.started]
-    told = {"operation": operation, "owner": owner, "paused": paused, "since": time.time()}
+    told = {"operation": operation, "owner": owner, "paused": paused, "since": time.time(), "scratch": scratch}
     session.store.write_status(domain.uuid, {**found.status, "job": told})
     if not paused:
         found.group.freeze(True)

@@ -2,7 +2,7 @@
 
 Modules are imported when they are needed: opening a connection and listing containers does not load the documents.
 What concerns the resources of containers is in :mod:`.driver_resources`, what concerns their inside and their devices
-in :mod:`.driver_inside`.
+in :mod:`.driver_inside`, saving and restoring them in :mod:`.driver_saving`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from polyvisor.local.driver import LocalDriver
 from polyvisor.spi import URI, Affect, ConnectContext, DomainRef, hookimpl
 from polyvisor_lxc.driver_inside import InsideOperations
 from polyvisor_lxc.driver_resources import ResourceOperations
+from polyvisor_lxc.driver_saving import SavingOperations
 from polyvisor_lxc.session import LxcSession
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from polyvisor.operations.lifecycle import ShutdownMode
 
 
-class LxcDriver(ResourceOperations, InsideOperations, LocalDriver):
+class LxcDriver(ResourceOperations, InsideOperations, SavingOperations, LocalDriver):
     """Containers on this host, run by liblxc without a daemon."""
 
     name = "lxc"
@@ -176,8 +177,7 @@ class LxcDriver(ResourceOperations, InsideOperations, LocalDriver):
     ) -> DomainRef:
         from polyvisor_lxc import lifecycle
 
-        # containers are never saved, so every start is a fresh one, which is what force_boot asks
-        return lifecycle.start(session, domain, paused=paused, autodestroy=autodestroy, fds=fds)
+        return lifecycle.start(session, domain, paused=paused, autodestroy=autodestroy, force_boot=force_boot, fds=fds)
 
     @hookimpl
     def shutdown(self, session: LxcSession, domain: DomainRef, *, modes: Sequence[ShutdownMode]) -> None:
@@ -238,11 +238,13 @@ class LxcDriver(ResourceOperations, InsideOperations, LocalDriver):
         tpm: bool | None,
     ) -> None:
         from polyvisor.local import configuration
-        from polyvisor_lxc import snapshots
+        from polyvisor_lxc import saving, snapshots
 
-        # containers have no managed save images, checkpoints, firmware variables or TPM: nothing more to remove
+        # containers have no checkpoints of disks, firmware variables or TPM: nothing of these to remove
         with configuration.undefining(session, domain):
+            saving.before_undefine(session, domain, allowed=managed_save)
             snapshots.before_undefine(session, domain, allowed=snapshots_metadata)
+        saving.drop(saving.kept_path(session, domain.uuid))
 
     @hookimpl
     def autostart_once(self, session: LxcSession, domain: DomainRef) -> bool:

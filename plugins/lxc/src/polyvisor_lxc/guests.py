@@ -8,7 +8,8 @@ Keys of a status record: ``name``, ``id``, ``phase`` (``starting`` or ``running`
 monitor; ticks, see :class:`~polyvisor.host.process.Process`), ``since`` (seconds since the epoch), ``groups`` (the
 directory of each control group), ``around`` (those of the monitor),
 ``ending`` (reason of the end that a manager is bringing about), ``owner`` (pid and ticks of the process whose
-connection the container is tied to), ``why`` (the reason of its running), ``job`` (what is copied of it and by whom),
+connection the container is tied to), ``why`` (the reason of its running), ``restored`` (that its monitor took it up
+from a file), ``job`` (what is copied of it and by whom),
 and what tables show: ``memory_kib``, ``max_memory_kib``, ``vcpus``, ``title``, ``os_type``, ``taints``, ``consoles``.
 """
 
@@ -50,6 +51,7 @@ _END_EVENTS = {
     "saved": "saved",
     "from snapshot": "from-snapshot",
 }
+_STANDING = {"Snapshot": "creating snapshot", "Save": "saving"}
 _HALTED, _REBOOTED = 2, 1
 """Signals by which the kernel tells that a container's init called reboot(2) to halt (SIGINT) or reboot (SIGHUP)."""
 
@@ -112,22 +114,23 @@ def monitor(files: GuestFiles, status: dict[str, Any]) -> Process | None:
 def starter(files: GuestFiles) -> Process | None:
     """The monitor, or the program that is to become it, of a container being started: found by its command line.
 
-    Both lxc-start and the monitor it leaves name the container's UUID, the monitor as its last word."""
-    return next(iter(find(str(files.uuid), among=("lxc-start", "[lxc monitor]"))), None)
+    lxc-start, lxc-checkpoint and the monitor they leave name the container's UUID, the monitor as its last word."""
+    return next(iter(find(str(files.uuid), among=("lxc-start", "lxc-checkpoint", "[lxc monitor]"))), None)
 
 
 def _live_state(status: dict[str, Any]) -> StateInfo:
     if status["phase"] == STARTING:
         return StateInfo(DomainState.PAUSED, "starting up")
     if Group(status.get("groups", {})).frozen():
-        return StateInfo(DomainState.PAUSED, "creating snapshot" if _at_work(status) else "user")
+        return StateInfo(DomainState.PAUSED, _STANDING.get(_work(status) or "", "user"))
     return StateInfo(DomainState.RUNNING, status.get("why", "booted"))
 
 
-def _at_work(status: dict[str, Any]) -> bool:
-    """Whether a process is copying the container, which stands still for that and not because somebody paused it."""
+def _work(status: dict[str, Any]) -> str | None:
+    """For which work on it the container stands still; None when somebody paused it."""
     job = status.get("job")
-    return job is not None and not job["paused"] and Process(*job["owner"]).alive
+    at_work = job is not None and not job["paused"] and Process(*job["owner"]).alive
+    return str(job["operation"]) if job is not None and at_work else None
 
 
 def _end_reason(files: GuestFiles, status: dict[str, Any]) -> str:
@@ -137,6 +140,8 @@ def _end_reason(files: GuestFiles, status: dict[str, Any]) -> str:
         return "failed"
     if not os.path.exists(files.stopped):
         return "crashed"  # the monitor has not come to see it end
+    if "restored" in status:
+        return "shutdown"  # liblxc saw it end, and of one that was restored it does not tell how
     how = journal.ending(files.journal)
     if how.status is not None or how.signal in (_HALTED, _REBOOTED):
         return "shutdown"
@@ -171,6 +176,10 @@ def _without_dead_job(session: LxcSession, found: Look) -> Look:
         from polyvisor_lxc import stopping
 
         stopping.thaw(found.group)
+    if job.get("scratch"):
+        import shutil
+
+        shutil.rmtree(job["scratch"], ignore_errors=True)
     session.store.write_status(found.uuid, {key: value for key, value in found.status.items() if key != "job"})
     return look(session, found.uuid)
 

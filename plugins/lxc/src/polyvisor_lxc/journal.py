@@ -41,7 +41,9 @@ class Ending:
 
 
 def ending(path: str | os.PathLike[str]) -> Ending:
-    """How the container with this log ended. An init that ended with status 0 leaves no line."""
+    """How the container with this log ended. An init that ended with status 0 leaves no line.
+
+    Of one that was taken up from a file liblxc tells nothing."""
     data = _tail(path)
     last = max(data.rfind(b'Started "'), 0)
     tail = data[last:]

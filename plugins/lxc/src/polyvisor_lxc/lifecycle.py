@@ -40,10 +40,17 @@ ACTIONS = {
 
 
 def start(
-    session: LxcSession, domain: DomainRef, *, paused: bool, autodestroy: bool, fds: Sequence[int] = ()
+    session: LxcSession,
+    domain: DomainRef,
+    *,
+    paused: bool,
+    autodestroy: bool,
+    force_boot: bool = False,
+    fds: Sequence[int] = (),
 ) -> DomainRef:
-    """Start a defined container."""
+    """Start a defined container, or take it up where it was saved."""
     from polyvisor.local import configuration
+    from polyvisor_lxc import saving
 
     guests.require(session, domain)
     with session.store.lock(domain.uuid):
@@ -53,9 +60,20 @@ def start(
             raise InvalidState(f"{domain} is already running", target=str(domain), driver="lxc")
         if entry is None:
             raise NoSuchDomain(f"there is no {domain}", target=str(domain), driver="lxc")
+        if not force_boot and saving.has(session, domain.uuid):
+            if fds:
+                raise InvalidState(
+                    f"{domain} was saved, and what goes on has its descriptors already",
+                    target=str(domain),
+                    driver="lxc",
+                    hint="force_boot starts it anew",
+                )
+            return saving.start_kept(session, domain, entry.name, paused=paused, autodestroy=autodestroy)
         config = configuration.load(session, entry)
         intent = booting.intend(session, config, autodestroy=autodestroy, paused=paused)
-        return booting.run(session, *intent, fds=fds, paused=paused)
+        started = booting.run(session, *intent, fds=fds, paused=paused)
+        saving.drop(saving.kept_path(session, domain.uuid))
+        return started
 
 
 def create(
@@ -151,6 +169,13 @@ def reboot(session: LxcSession, domain: DomainRef, modes: Sequence[ShutdownMode]
     """Ask init to reboot; liblxc then starts it anew."""
     _signals_only(modes, "reboot")
     with guests.active(session, domain) as found:
+        if found.status is not None and "restored" in found.status:
+            raise InvalidState(
+                f"{domain} was restored, and liblxc does not start one of these again when it reboots",
+                target=str(domain),
+                driver="lxc",
+                hint="reset it, or shut it down and start it",
+            )
         _ask(session, domain, found, "reboot")
 
 

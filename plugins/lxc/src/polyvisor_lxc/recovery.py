@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,10 @@ def recover(session: LxcSession) -> None:
     for uuid, status in session.store.statuses().items():
         if _abandoned(session, uuid, status):
             _put_right(session, uuid)
+    if os.path.isdir(f"{session.paths.state}/save"):
+        from polyvisor_lxc import saving
+
+        saving.sweep(session)
 
 
 def _abandoned(session: LxcSession, uuid: UUID, status: dict[str, Any]) -> bool:

@@ -63,6 +63,11 @@ class LxcSession(LocalSession["Look"]):
 
         return read(document, Domain, contributions=CLASSES, trusted=True)
 
+    def saved(self, uuid: UUID) -> bool:
+        from polyvisor_lxc import saving
+
+        return saving.has(self, uuid)
+
     def watcher(self) -> LxcWatcher:
         from polyvisor_lxc.watcher import LxcWatcher
 

@@ -123,16 +123,19 @@ def run(
     timeout: float,
     descriptors: Sequence[int] = (),
     given: bytes | None = None,
+    quiet: bool = False,
 ) -> Answer:
-    """Run a tool to its end. Raises HostError when it cannot be executed, OperationTimeout when it does not end."""
+    """Run a tool to its end. Raises HostError when it cannot be executed, OperationTimeout when it does not end.
+
+    ``quiet`` hears nothing of what it prints, for one that leaves a process behind that could go on printing."""
     import subprocess
 
     try:
         process = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL if quiet else subprocess.PIPE,
+            stderr=subprocess.DEVNULL if quiet else subprocess.PIPE,
             pass_fds=tuple(descriptors),
             cwd="/",
             env=environment(),
@@ -146,4 +149,5 @@ def run(
         except subprocess.TimeoutExpired as error:
             process.kill()
             raise OperationTimeout(f"{argv[0]} did not end within {timeout:g} s", driver="lxc") from error
-    return Answer(process.returncode, output.decode(errors="replace"), errors.decode(errors="replace"))
+    said = [(text or b"").decode(errors="replace") for text in (output, errors)]
+    return Answer(process.returncode, *said)
