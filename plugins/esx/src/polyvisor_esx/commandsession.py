@@ -25,7 +25,7 @@ def _ignore(event: Event) -> None:
 @contextmanager
 def opened(shell: Any) -> Iterator[EsxSession]:
     """A session of the driver's own on what the shell is connected to. Raises InvalidArgument where that is none."""
-    uri = parse_uri(str(shell.connection.uri))
+    uri = parse_uri(shell.configuration.resolve_uri(shell.uri) or str(shell.connection.uri))
     if uri.scheme not in ("esx", "vpx"):
         raise InvalidArgument(f"{uri} is no connection to VMware", hint="name one: polyvisor -c esx://host/ esx ...")
     settings = shell.configuration.driver_settings("esx")
