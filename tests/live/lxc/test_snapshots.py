@@ -117,23 +117,19 @@ def test_a_way_back_that_was_cut_short_at_its_end_is_finished_by_the_next_start(
     assert changed.current_snapshot().name == "one"
 
 
-@pytest.fixture
-def sharing(tmp_path: Path) -> Iterator[Path]:
+@pytest.fixture(params=["xfs", "btrfs"])
+def sharing(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     """A directory of a file system that shares blocks between copies."""
-    if shutil.which("mkfs.xfs") is None or not os.path.exists("/dev/loop-control"):
-        pytest.skip("there is no mkfs.xfs, or there are no loop devices")
-    with open(tmp_path / "disk", "wb") as file:
+    make = f"mkfs.{request.param}"
+    if shutil.which(make) is None or not os.path.exists("/dev/loop-control"):
+        pytest.skip(f"there is no {make}, or there are no loop devices")
+    disk, place = tmp_path / "disk", tmp_path / "sharing"
+    with open(disk, "wb") as file:
         file.truncate(320 << 20)
-    made = subprocess.run(
-        ["mkfs.xfs", "-q", "-m", "reflink=1", str(tmp_path / "disk")], capture_output=True, check=False
-    )
-    place = tmp_path / "sharing"
     place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-o", "loop", str(tmp_path / "disk"), str(place)], capture_output=True, check=False
-    )
-    if made.returncode or mounted.returncode:
-        pytest.skip("this host has no XFS")
+    for words in ([make, "-q", str(disk)], ["mount", "-o", "loop", str(disk), str(place)]):
+        if subprocess.run(words, capture_output=True, check=False).returncode:
+            pytest.skip(f"this host has no {request.param}")
     try:
         yield place
     finally:
@@ -152,3 +148,25 @@ def test_copies_share_blocks_where_the_file_system_can(sharing, document) -> Non
         (root / "big").write_bytes(b"gone")
         snapshot.revert()
     assert (root / "big").stat().st_size == 32 << 20
+
+
+@pytest.mark.parametrize("sharing", ["btrfs"], indirect=True)
+def test_subvolumes_are_kept_as_snapshots_of_the_file_system(sharing, document, inside) -> None:
+    root = sharing / "root"
+    subprocess.run(["btrfs", "subvolume", "create", str(root)], check=True, capture_output=True)
+    make_root(root)
+    with polyvisor.open(f"lxc:///embed?root={sharing}/state") as connection:
+        domain = connection.define(document(root=root)).start()
+        try:
+            ready(domain)
+            snapshot = take(domain)
+            (root / "note").write_text("after")
+            snapshot.revert()
+            ready(domain)
+            assert not (root / "note").exists()
+            assert root.stat().st_ino == 256, "it is a subvolume still"
+            snapshot.delete()
+            listed = subprocess.run(["btrfs", "subvolume", "list", str(sharing)], check=True, capture_output=True)
+            assert len(listed.stdout.splitlines()) == 1, "nothing is left of the copies"
+        finally:
+            domain.destroy()

@@ -397,6 +397,17 @@ def test_cpus_are_those_of_the_document() -> None:
         ("<interface type='bridge'><source bridge='b'/><filterref filter='f'/></interface>", "filterref"),
         ("<interface type='bridge'><source bridge='b'/><virtualport type='openvswitch'/></interface>", "virtualport"),
         ("<interface type='direct'><source dev='lo'/><vlan><tag id='3'/></vlan></interface>", "needs .* on a bridge"),
+        (
+            "<interface type='direct'><source dev='lo'/><bandwidth><inbound average='9'/></bandwidth></interface>",
+            "an end on the host",
+        ),
+        (
+            "<interface type='bridge'><source bridge='b'/><bandwidth><inbound average='9' floor='5'/></bandwidth>"
+            "</interface>",
+            "guaranteed by nobody",
+        ),
+        ("<interface type='ethernet'><ip address='10.0.0.2' peer='10.0.0.3'/></interface>", "peer"),
+        ("<interface type='ethernet'><source><ip address='10.0.0.2'/></source></interface>", "<ip>"),
         ("<filesystem type='template'><source name='t'/><target dir='/mnt'/></filesystem>", "template"),
         (
             "<hostdev mode='subsystem' type='usb'><source><vendor id='0x1234'/><product id='0x1'/></source></hostdev>",

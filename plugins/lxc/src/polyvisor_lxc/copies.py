@@ -1,7 +1,7 @@
 """Copies of what a container keeps on the host: directories and image files.
 
 Copying is cp's (``--archive --reflink=auto``): owners, links, holes and extended attributes stay, and file systems that
-can share blocks do.
+can share blocks do. A subvolume of Btrfs is copied by a snapshot of it, which takes no time.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from polyvisor.spi import JobControl
 
 _PAUSE = 0.02
+_TIME = 60.0
 
 
 def kept_paths(config: Domain) -> dict[str, str]:
@@ -49,6 +50,8 @@ def copy(source: str, target: str, job: JobControl | None = None) -> None:
     if os.path.lexists(target):
         raise HostError(f"{target} is in the way of a copy", driver="lxc")
     os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+    if _snapshot(source, target):
+        return
     words = [tools.find("cp"), "--archive", "--reflink=auto", "--sparse=auto", "--", source, target]
     process = subprocess.Popen(
         words,
@@ -68,6 +71,23 @@ def copy(source: str, target: str, job: JobControl | None = None) -> None:
     if process.returncode:
         remove(target)
         raise HostError(f"cannot copy {source} to {target}: {errors.decode(errors='replace').strip()}", driver="lxc")
+
+
+_SUBVOLUME = 256
+"""Number of the inode of the root of a subvolume of Btrfs (include/uapi/linux/btrfs_tree.h)."""
+
+
+def _snapshot(source: str, target: str) -> bool:
+    """Have Btrfs make a snapshot of a subvolume at ``target``, in one step; False where it cannot.
+
+    It cannot where the source is none, where other subvolumes are below it, which a snapshot would leave out, and where
+    the target is on another file system."""
+    if os.stat(source).st_ino != _SUBVOLUME or (btrfs := shutil.which("btrfs")) is None:
+        return False
+    below = tools.run([btrfs, "subvolume", "list", "-o", source], timeout=_TIME)
+    if below.code or below.output.strip():
+        return False
+    return tools.run([btrfs, "subvolume", "snapshot", source, target], timeout=_TIME).code == 0
 
 
 def _follow(process: subprocess.Popen[bytes], job: JobControl | None) -> tuple[bytes, bytes]:

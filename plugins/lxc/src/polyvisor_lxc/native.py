@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from polyvisor.errors import InvalidArgument
+from polyvisor.errors import InvalidArgument, UnsupportedConfiguration
 from polyvisor_lxc import configfile, exporting, importing
 from polyvisor_lxc.session import LxcSession
 
@@ -32,4 +32,15 @@ def from_native(session: LxcSession, format: str, text: str) -> Domain:
 
 def to_native(session: LxcSession, format: str, config: Domain) -> str:
     """The configuration file of a container like ``config``."""
+    from polyvisor.errors import NoSuchNetwork
+    from polyvisor_lxc import networks
+
+    try:
+        config = networks.attached(session, config)
+    except NoSuchNetwork as error:
+        raise UnsupportedConfiguration(
+            f"the bridge of an interface is not known: {error.message}",
+            driver="lxc",
+            hint="write the interface as <interface type='bridge'>, or define the network",
+        ) from error
     return configfile.write(exporting.settings(config), version=_version(format))

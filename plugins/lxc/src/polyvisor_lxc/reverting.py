@@ -3,7 +3,7 @@
 Copies are made whole beside their places first; meanwhile the container may run. Then each changes places with what is
 there, in one step of the kernel's, and what was there is removed. A mark says how far that is: whoever comes next takes
 away copies that were not complete, and finishes what was begun with complete ones. Which of the exchanges are done is
-told by the numbers of the inodes.
+told by the numbers of the inodes, and of the file systems that they are of: subvolumes have inodes of one number.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _NEW = ".polyvisor-new"
 class Reversal:
     """A way back to a snapshot that is being gone.
 
-    ``places`` are the paths that are put back; ``inodes`` has the inode of each complete copy, and is empty while the
-    copies are being made."""
+    ``places`` are the paths that are put back; ``inodes`` tells each complete copy from all else, and is empty while
+    the copies are being made."""
 
     snapshot: str
     places: tuple[str, ...]
-    inodes: Mapping[str, int]
+    inodes: Mapping[str, list[int]]
 
     @property
     def complete(self) -> bool:
@@ -70,7 +70,7 @@ def stage(directory: str, snapshot: str, copied: Mapping[str, str], job: JobCont
             copies.remove(beside(place))
             copies.copy(kept, beside(place), job)
             kernel.sync_file_system(beside(place))
-        staged = Reversal(snapshot, tuple(copied), {place: os.stat(beside(place)).st_ino for place in copied})
+        staged = Reversal(snapshot, tuple(copied), {place: _identity(beside(place)) for place in copied})
         _write(directory, staged)
     except BaseException:
         end(directory, begun)
@@ -82,8 +82,13 @@ def exchange(reversal: Reversal) -> None:
     """Have every copy at its place; those that are there already stay."""
     for place in reversal.places:
         with reported("replace", place):
-            if not os.path.exists(place) or os.stat(place).st_ino != reversal.inodes[place]:
+            if not os.path.exists(place) or _identity(place) != reversal.inodes[place]:
                 kernel.exchange(beside(place), place)
+
+
+def _identity(path: str) -> list[int]:
+    """What stays the same about a file or directory when it is renamed, and when the host is started again."""
+    return [os.stat(path).st_ino, os.statvfs(path).f_fsid]
 
 
 def end(directory: str, reversal: Reversal) -> None:

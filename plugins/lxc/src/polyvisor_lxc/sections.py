@@ -81,9 +81,9 @@ def own_network(config: Domain) -> bool:
 
 def section(interface: Interface, bridge_of: Callable[[str], str | None]) -> Lines:
     """The lines of one interface."""
-    only(interface, *_UNDERSTOOD)
     lines = _attachment(interface, bridge_of)
     veth = lines[0] == ("type", "veth")
+    _check(interface, veth=veth)
     if interface.mac and not is_ipvlan(interface):
         lines.append(("hwaddr", interface.mac.address))
     if name := inner_name(interface):
@@ -94,13 +94,31 @@ def section(interface: Interface, bridge_of: Callable[[str], str | None]) -> Lin
         lines.append(("mtu", str(interface.mtu.size)))
     if interface.link is None or interface.link.state == "up":
         lines.append(("flags", "up"))
-    if interface.vlan is not None and not veth:
-        raise refusal(f"<vlan> of {described(interface)}", interface, why="needs an interface on a bridge")
     for tag in interface.vlan.tags if interface.vlan else []:
         tagged = interface.vlan is not None and (len(interface.vlan.tags) > 1 or interface.vlan.trunk == "yes")
         own = not tagged or tag.native_mode == "untagged"
         lines.append(("veth.vlan.id" if own else "veth.vlan.tagged.id", str(tag.id)))
     return [*lines, *_addresses(interface.ips), *_gateways(interface.routes)]
+
+
+def _check(interface: Any, *, veth: bool) -> None:
+    """Raise UnsupportedConfiguration for what no container's interface has, or none of its type."""
+    where = described(interface)
+    only(interface, *_UNDERSTOOD)
+    only(interface.target, "dev", inside=where)
+    if interface.type == "ethernet":
+        only(interface.source, inside=where)
+    for address in interface.ips:
+        only(address, "address", "family", "prefix", inside=where)
+    if interface.vlan is not None and not veth:
+        raise refusal(f"<vlan> of {where}", interface, why="needs an interface on a bridge")
+    if interface.port is not None and interface.port.isolated and not veth:
+        raise refusal(f"<port isolated='yes'> of {where}", interface, why="needs an interface on a bridge")
+    limits = interface.bandwidth
+    if limits is not None and not veth:
+        raise refusal(f"<bandwidth> of {where}", interface, why="needs an end on the host, which it has none of")
+    if limits is not None and limits.inbound is not None and limits.inbound.floor:
+        raise refusal(f"floor of <bandwidth> of {where}", interface, why="is guaranteed by nobody: use an average")
 
 
 def inner_name(interface: Any) -> str | None:
