@@ -93,6 +93,24 @@ def test_a_network_goes_with_its_port_groups(session: Any, define: Callable[[str
     define(LAB)
 
 
+def test_a_network_that_guests_are_connected_to_stays(
+    session: Any, define: Callable[[str], Any], connection: polyvisor.Connection
+) -> None:
+    made = define(LAB)
+    guest = connection.define(
+        "<domain type='vmware'><name>plugged</name><memory unit='MiB'>64</memory><vcpu>1</vcpu>"
+        "<os><type arch='x86_64'>hvm</type></os><devices><interface type='bridge'><source bridge='Lab Guests'/>"
+        "</interface></devices></domain>"
+    )
+    try:
+        with pytest.raises(Busy, match="plugged"):
+            networkchanges.undefine(session, made)
+        assert len(networks.find(session, name="lab").groups) == 3
+    finally:
+        guest.undefine()
+    networkchanges.undefine(session, made)
+
+
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [

@@ -1,6 +1,6 @@
 """Making and removing standard switches with their port groups (HostNetworkSystem).
 
-Guests are not asked: a switch that something is plugged into stays.
+A switch that something is connected to stays.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from polyvisor.errors import (
 from polyvisor.model.network import Bandwidth, ForwardMode, Network, PortGroup, Vlan
 from polyvisor_esx import networks, reach
 from polyvisor_esx.networks import ALL_VLANS, KIB_PER_SECOND, Switch
-from polyvisor_esx.session import EsxSession
+from polyvisor_esx.properties import of_related
+from polyvisor_esx.session import EsxSession, guest_name, plain_name
 
 log = logging.getLogger(__name__)
 
@@ -88,21 +89,36 @@ def _undone_on_failure() -> Iterator[list[Callable[[], Any]]]:
 
 
 def undefine(session: EsxSession, switch: Switch) -> None:
-    """Remove a standard switch and its port groups. Raises Busy while guests or the host itself are plugged in."""
-    if used := switch.users("virtualMachine"):
+    """Remove a standard switch and its port groups.
+
+    Raises Busy while guests of the host, running or not, or the host itself are connected to it."""
+    if found := guests(session, switch):
         raise Busy(
-            f"{len(used)} cards of guests are plugged into {switch}",
+            f"{', '.join(found[:3])}{', ...' if len(found) > 3 else ''} are connected to {switch}",
             target=str(switch),
             driver="esx",
-            hint="unplug them, or stop the guests",
+            hint="give their cards another network first",
         )
-    if switch.users("host", "systemManagement"):
-        raise Busy(f"the host itself is plugged into {switch}", target=str(switch), driver="esx")
+    if used := switch.users():
+        raise Busy(f"{', '.join(used[:3])} are plugged into {switch}", target=str(switch), driver="esx")
     system = reach.systems(session, "networkSystem", vim.host.NetworkSystem, ("networkInfo.vswitch",))
     manager = system[switch.host.reference]["configManager.networkSystem"]
     for group in switch.groups:
         manager.RemovePortGroup(pgName=group.spec.name)
     manager.RemoveVirtualSwitch(vswitchName=switch.data.name)
+
+
+def guests(session: EsxSession, switch: Switch) -> list[str]:
+    """Names of the guests of its host that have a card in one of a switch's port groups; two requests."""
+    groups = {group.spec.name for group in switch.groups}
+    known = {
+        ref
+        for ref, row in reach.attached(session, vim.Network, ("name",)).items()
+        if plain_name(row["name"]) in groups and not isinstance(ref, vim.dvs.DistributedVirtualPortgroup)
+    }
+    collector, host = session.content.propertyCollector, switch.host.reference
+    rows = of_related(collector, vim.VirtualMachine, ("name", "network"), host, "vm")
+    return sorted(guest_name(row) for row in rows.values() if known & set(row.get("network") or ()))
 
 
 # -- what is asked of a new one ---------------------------------------------------------------------------------

@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/types"
 )
 
@@ -15,7 +16,57 @@ func networkHandlers() map[string]handler {
 			complete(system.NetworkInfo.Vswitch, host.Config.Network.Vswitch)
 		}
 	}
-	return map[string]handler{"AddVirtualSwitch": mends(keepSpecification)}
+	return map[string]handler{
+		"AddVirtualSwitch": mends(keepSpecification),
+		"AddPortGroup":     mends(giveToHost),
+		"RemovePortGroup":  mends(takeFromHost),
+	}
+}
+
+// giveToHost lists the network of a new port group with its host, where guests look for it.
+func giveToHost(c *call) func(types.AnyType) {
+	asked := c.Body.(*types.AddPortGroup)
+	return func(types.AnyType) {
+		system, ok := simulator.Map.Get(c.This).(*simulator.HostNetworkSystem)
+		if network := networkOf(asked.Portgrp.Name); ok && network != nil {
+			listed(system, func(known []types.ManagedObjectReference) []types.ManagedObjectReference {
+				return append(known, *network)
+			})
+		}
+	}
+}
+
+// takeFromHost takes the network of a port group from its host's list again.
+func takeFromHost(c *call) func(types.AnyType) {
+	network := networkOf(c.Body.(*types.RemovePortGroup).PgName)
+	return func(types.AnyType) {
+		system, ok := simulator.Map.Get(c.This).(*simulator.HostNetworkSystem)
+		if ok && network != nil {
+			listed(system, func(known []types.ManagedObjectReference) []types.ManagedObjectReference {
+				return without(known, *network)
+			})
+		}
+	}
+}
+
+func networkOf(name string) *types.ManagedObjectReference {
+	for _, each := range simulator.Map.All("Network") {
+		if network, ok := each.(*mo.Network); ok && network.Name == name {
+			return &network.Self
+		}
+	}
+	return nil
+}
+
+// listed changes the networks of a host, and of the cluster it is in.
+func listed(system *simulator.HostNetworkSystem, change func([]types.ManagedObjectReference) []types.ManagedObjectReference) {
+	system.Host.Network = change(system.Host.Network)
+	switch parent := simulator.Map.Get(*system.Host.Parent).(type) {
+	case *mo.ComputeResource:
+		parent.Network = change(parent.Network)
+	case *simulator.ClusterComputeResource:
+		parent.Network = change(parent.Network)
+	}
 }
 
 func complete(known, recorded []types.HostVirtualSwitch) {
