@@ -188,6 +188,28 @@ def test_distributed_switches_are_networks(wide: Any) -> None:
     assert counted(wide, lambda: distributed.switches(wide)) <= 3
 
 
+def test_a_guest_is_connected_to_a_distributed_port_group_by_name(center: Simulator) -> None:
+    path = "DC0/DC0_C0/DC0_C0_H0"
+    with polyvisor.open(center.uri(path), credentials=center.credentials) as connection:
+        session: Any = connection._invoker.session
+        (switch,) = distributed.switches(session)
+        guest = connection.define(
+            "<domain type='vmware'><name>far</name><memory unit='MiB'>64</memory><vcpu>1</vcpu>"
+            "<os><type arch='x86_64'>hvm</type></os><devices><interface type='bridge'><source bridge='DC0_DVPG0'/>"
+            "</interface></devices></domain>"
+        )
+        try:
+            (card,) = guest.config().devices.interfaces  # type: ignore[union-attr]
+            source: Any = card.source
+            assert (card.type, source.switchid) == ("vds", str(switch.uuid))
+            assert source.portgroupid == next(group["key"] for group in switch.groups if group["name"] == "DC0_DVPG0")
+            before = model.format(guest.config())
+            connection.define(before)
+            assert model.format(guest.config()) == before
+        finally:
+            guest.undefine()
+
+
 def test_a_single_host_has_no_distributed_switches(session: Any, server: Simulator) -> None:
     assert [each.name for each in distributed.switches(session)] == ([] if server.mode == "esx" else ["DVS0"])
 

@@ -259,7 +259,7 @@ def finder(session: EsxSession, spot: Place) -> vim_writing.Networks:
                 driver="esx",
                 hint=f"there are {', '.join(sorted(known)) or 'none'}",
             )
-        return known[name]
+        return connected(session, known[name])
 
     return find
 
@@ -313,3 +313,14 @@ def rename(session: EsxSession, domain: DomainRef, name: str) -> DomainRef:
     renamed = DomainRef(name, domain.uuid)
     session.tell(lifecycle(renamed, Lifecycle.DEFINED, "renamed"))
     return renamed
+
+
+def connected(session: EsxSession, network: Any) -> Any:
+    """What a card is connected to: the network itself, or a port of a distributed port group's switch."""
+    if not isinstance(network, vim.dvs.DistributedVirtualPortgroup):
+        return network
+    kind = vim.dvs.DistributedVirtualPortgroup
+    group = session.properties(kind, ("key", "config.distributedVirtualSwitch"), [network])[network]
+    switch = group["config.distributedVirtualSwitch"]
+    uuid = session.properties(vim.DistributedVirtualSwitch, ("uuid",), [switch])[switch]["uuid"]
+    return vim.dvs.PortConnection(switchUuid=uuid, portgroupKey=group["key"])

@@ -20,7 +20,8 @@ from polyvisor_esx.vmxfile import Settings
 
 Device = vim.vm.device
 Networks = Callable[[str], Any]
-"""Finds the network of a name; raises UnsupportedConfiguration for one that is not there."""
+"""Finds what a name of a port group leads to: a Network, or a PortConnection to a distributed switch; raises
+UnsupportedConfiguration for one that is not there."""
 
 DEVICE = re.compile(r"(scsi|sata|ide)\d+:\d+\.|(floppy|ethernet|serial|parallel)\d+\.", re.IGNORECASE)
 KEPT = EXTRA
@@ -263,7 +264,10 @@ def _attachment(settings: Settings, prefix: str, networks: Networks) -> Any:
             driver="esx",
             hint="write <interface type='bridge'> with <source bridge='NAME OF THE PORT GROUP'/>",
         )
-    return Device.VirtualEthernetCard.NetworkBackingInfo(deviceName=name, network=networks(name))
+    found = networks(name)
+    if isinstance(found, vim.dvs.PortConnection):
+        return Device.VirtualEthernetCard.DistributedVirtualPortBackingInfo(port=found)
+    return Device.VirtualEthernetCard.NetworkBackingInfo(deviceName=name, network=found)
 
 
 def _port(settings: Settings, prefix: str) -> Any:
