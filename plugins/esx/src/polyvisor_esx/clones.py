@@ -9,6 +9,7 @@ from pyVmomi import vim
 
 from polyvisor.errors import AlreadyExists, InvalidState, UnsupportedConfiguration
 from polyvisor.spi import DomainRef, Lifecycle, lifecycle
+from polyvisor_esx import extraconfig
 from polyvisor_esx.guests import STATE, state_of
 from polyvisor_esx.migration import find_datastore, find_host
 from polyvisor_esx.session import EsxSession, guest_name, uuid_of, written_name
@@ -48,7 +49,9 @@ def clone(
         location.pool = _pool(session, location.host or row["runtime.host"])
     if datastore is not None:
         location.datastore = find_datastore(session, location.host or row["runtime.host"], datastore)
-    spec = vim.vm.CloneSpec(location=location, powerOn=False, template=template)
+    # the copy is off, whatever the suspension of its source means
+    fresh = vim.vm.ConfigSpec(extraConfig=extraconfig.options({extraconfig.SUSPENDED: None}))
+    spec = vim.vm.CloneSpec(location=location, powerOn=False, template=template, config=fresh)
     if linked:
         location.diskMoveType, spec.snapshot = LINKED, _snapshot(domain, row)
     made = session.wait(machine.CloneVM_Task(folder=_folder(session, row), name=written_name(name), spec=spec), job)

@@ -9,7 +9,7 @@ import click
 
 from polyvisor.errors import HostError, InvalidArgument
 from polyvisor_esx import commands_guests, commands_networks, commands_storage
-from polyvisor_esx.commandsession import opened, require_changes
+from polyvisor_esx.commandsession import complete_guest, opened, require_changes
 
 
 @click.group()
@@ -22,7 +22,9 @@ for command in (*commands_guests.COMMANDS, *commands_storage.COMMANDS, *commands
 
 
 @esx.command("questions")
-@click.option("--answer", "domain", metavar="DOMAIN", help="Answer what this guest asks.")
+@click.option(
+    "--answer", "domain", metavar="DOMAIN", shell_complete=complete_guest, help="Answer what this guest asks."
+)
 @click.option("--choice", metavar="ANSWER", help="The answer, by key or words; VMware's suggestion by default.")
 @click.pass_obj
 def questions(shell: Any, domain: str | None, choice: str | None) -> None:
@@ -58,7 +60,7 @@ def _choices(question: Any) -> str:
 
 
 @esx.command("consolidate")
-@click.argument("domain")
+@click.argument("domain", shell_complete=complete_guest)
 @click.pass_obj
 def consolidate(shell: Any, domain: str) -> None:
     """Join the images that deleted snapshots have left behind (ConsolidateVMDisks_Task)."""

@@ -40,9 +40,11 @@ def _running(domain: DomainRef, machine: Any) -> DomainRef:
 
 def destroy(session: EsxSession, domain: DomainRef) -> None:
     """PowerOffVM_Task; a suspended guest loses its saved memory."""
-    machine, _ = require(session, domain, RUNNING, PAUSED, SLEEPING)
+    machine, state = require(session, domain, RUNNING, PAUSED, SLEEPING)
     remember(session, machine, "poweredOff", "destroyed")
     session.wait(machine.PowerOffVM_Task())
+    if state is SLEEPING:
+        suspended.unmark(session, machine)
     session.tell(lifecycle(_running(domain, machine), Lifecycle.STOPPED, "destroyed"))
 
 

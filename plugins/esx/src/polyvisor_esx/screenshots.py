@@ -1,7 +1,8 @@
 """Pictures of what guests show.
 
-A host has the page ``/screen?id=MOREF`` for those who give their name and password with the request. A vCenter may
-not; there CreateScreenshot_Task leaves a file beside the guest's own, which is fetched and deleted.
+A host has the page ``/screen?id=MOREF`` for those who give their name and password with the request. Where there is
+none, or it does not know us (without TLS no password is sent), CreateScreenshot_Task leaves a file beside the guest's
+own, which is fetched and deleted.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from polyvisor.errors import HypervisorError, NotFound, PolyvisorError
+from polyvisor.errors import AccessDenied, ConnectFailed, HypervisorError, NotFound, PolyvisorError
 from polyvisor.operations.saving import Screenshot
 from polyvisor.spi import DomainRef, DomainState
 from polyvisor_esx import pages
@@ -27,7 +28,8 @@ def take(session: EsxSession, domain: DomainRef) -> Screenshot:
     machine, _ = require(session, domain, DomainState.RUNNING)
     try:
         data = pages.get(session, "/screen", {"id": machine._GetMoId()}, password=True)
-    except NotFound:
+    except (AccessDenied, ConnectFailed, NotFound) as refusal:
+        log.debug("the server has no picture to give away: %s", refusal)
         data = _from_datastore(session, machine)
     kind = next((kind for magic, kind in KINDS.items() if data.startswith(magic)), None)
     if kind is None:
