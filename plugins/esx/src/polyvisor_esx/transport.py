@@ -75,15 +75,31 @@ PIECE = 1 << 16
 HASHES = {40: hashlib.sha1, 64: hashlib.sha256, 128: hashlib.sha512}
 
 
-class PinnedConnection(http.client.HTTPSConnection):
-    """A connection to a server whose certificate is known by its thumbprint; checked every time it is made."""
+class _Way:
+    """Leads a connection to the server of ``address``, through its proxy if it has one, whatever pyvmomi asked for:
+    its own ways differ from release to release."""
 
-    def __init__(self, *args: Any, thumbprint: str, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(self, *_given: Any, address: Address, thumbprint: str | None, **options: Any) -> None:
+        for each in ("host", "port"):
+            options.pop(each, None)
+        host, port = address.proxy or (address.host, address.port)
+        super().__init__(host, port, **options)  # type: ignore[call-arg]
+        if address.proxy:
+            self.set_tunnel(address.host, address.port)  # type: ignore[attr-defined]
         self.thumbprint = thumbprint
+
+
+class PlainConnection(_Way, http.client.HTTPConnection):
+    """A connection without TLS."""
+
+
+class SecureConnection(_Way, http.client.HTTPSConnection):
+    """A connection with TLS; a certificate that is known by its thumbprint is checked each time one is made."""
 
     def connect(self) -> None:
         super().connect()
+        if self.thumbprint is None:
+            return
         assert isinstance(self.sock, ssl.SSLSocket)
         certificate = self.sock.getpeercert(binary_form=True) or b""
         found = HASHES[len(self.thumbprint)](certificate).hexdigest()
@@ -97,7 +113,7 @@ def tls_context(address: Address) -> ssl.SSLContext:
     if address.thumbprint or not address.verify:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE  # a thumbprint is checked by PinnedConnection
+        context.verify_mode = ssl.CERT_NONE  # a thumbprint is checked by SecureConnection
         return context
     try:
         return ssl.create_default_context(cafile=address.cacert)
@@ -118,22 +134,16 @@ class Transport(SoapStubAdapter):  # type: ignore[misc]
         self._expected: defaultdict[tuple[str, str], deque[float]] = defaultdict(deque)
         self.timeout = timeout
         self._closed = False
-        proxy, proxy_port = address.proxy or (None, 80)
         super().__init__(
             host=address.host,
             port=address.port if address.tls else -address.port,
             path="/sdk",
             version=version,
-            httpProxyHost=proxy,
-            httpProxyPort=proxy_port,
             sslContext=tls_context(address) if address.tls else None,
-            httpConnectionTimeout=timeout,
             connectionPoolTimeout=IDLE,
         )
-        if address.tls and address.thumbprint:
-            # pyvmomi would check a thumbprint of its own only until the first connection has passed.
-            self.scheme = PinnedConnection
-            self.schemeArgs["thumbprint"] = address.thumbprint
+        self.scheme = SecureConnection if address.tls else PlainConnection
+        self.schemeArgs.update(address=address, thumbprint=address.thumbprint, timeout=timeout)
 
     def InvokeMethod(self, mo: Any, info: Any, args: Any, outerStub: Any = None) -> Any:
         """Make a call; raises errors of ours only."""
