@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from polyvisor.cli.input import KEYCODES
-from polyvisor.errors import InvalidArgument
+from polyvisor.errors import InvalidArgument, NotFound
 from polyvisor.model import parse
 from polyvisor.operations.input import Codeset
 from polyvisor.spi import DomainState, StateInfo
@@ -130,6 +130,18 @@ def test_marks_of_many_guests_are_one_question() -> None:
     assert [row.get(guests.MARK) for row in rows.values()] == [None, "saved", ""]
     guests.read_marks(session, {"a": rows["a"]})
     assert len(asked) == 1
+
+
+def test_a_guest_that_goes_meanwhile_takes_no_others_with_it() -> None:
+    def properties(kind: Any, paths: Any, refs: Any = None) -> Any:
+        if refs is not None:
+            raise NotFound("one of them is gone")
+        return {"b": {"config.extraConfig": [SimpleNamespace(key=extraconfig.SUSPENDED, value="saved")]}}
+
+    rows: dict[Any, dict[str, Any]] = {each: {"runtime.powerState": "suspended"} for each in "ab"}
+    session: Any = SimpleNamespace(properties=properties)
+    guests.read_marks(session, rows)
+    assert [row[guests.MARK] for row in rows.values()] == ["", "saved"]
 
 
 # -- tickets ----------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from polyvisor.errors import InvalidState
+from polyvisor.errors import InvalidState, NotFound
 from polyvisor.spi import DomainState, StateInfo
 from polyvisor_esx import extraconfig
 
@@ -107,7 +107,12 @@ def read_marks(session: EsxSession, rows: Mapping[Any, dict[str, Any]]) -> None:
     from pyVmomi import vim
 
     asked = {ref: row for ref, row in rows.items() if str(row.get("runtime.powerState")) == "suspended"}
-    found = session.properties(vim.VirtualMachine, ("config.extraConfig",), asked) if asked else {}
+    found: dict[Any, dict[str, Any]] = {}
+    if asked:
+        try:
+            found = session.properties(vim.VirtualMachine, ("config.extraConfig",), asked)
+        except NotFound:  # one of them is gone since; those that are there still count
+            found = session.properties(vim.VirtualMachine, ("config.extraConfig",))
     for ref, row in asked.items():
         row[MARK] = extraconfig.values(found.get(ref, {}).get("config.extraConfig")).get(extraconfig.SUSPENDED, "")
 
