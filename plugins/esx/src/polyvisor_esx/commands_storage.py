@@ -282,6 +282,27 @@ def copy(shell: Any, source: str, target: str, timeout: float | None) -> None:
     shell.data(facts(made), f"'{made.key}' is a copy of '{volume.key}'")
 
 
+@click.command("mv")
+@click.argument("source", shell_complete=complete_file)
+@click.argument("target", shell_complete=complete_file)
+@TIMEOUT
+@click.pass_obj
+def move(shell: Any, source: str, target: str, timeout: float | None) -> None:
+    """Give a file or a virtual disk that no guest has another name or place, '[datastore] path'."""
+    from polyvisor_esx import volumechanges, volumes
+
+    require_changes(shell, "a move")
+    with opened(shell) as session:
+        pool, volume = volumes.lookup(session, source)
+        to, path = volumes.located(session, target)
+        made = shell.follow(
+            f"Move of {volume.path.name}",
+            lambda job: volumechanges.move(session, pool, volume, to, path.path, job=job),
+            timeout=timeout,
+        )
+    shell.data(facts(made), f"'{volume.key}' is '{made.key}' now")
+
+
 @click.command("rm")
 @click.argument("place", shell_complete=complete_file)
 @click.pass_obj
@@ -380,6 +401,7 @@ COMMANDS: tuple[click.Command, ...] = (
     upload,
     download,
     copy,
+    move,
     remove,
     disk,
 )

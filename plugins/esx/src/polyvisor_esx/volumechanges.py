@@ -189,15 +189,7 @@ def copy(
 ) -> Volume:
     """Copy a file on the server, to another datastore if that is asked: disks by CopyVirtualDisk_Task, others by
     CopyDatastoreFile_Task. Raises AlreadyExists; Busy is VMware's where a running guest writes to the disk."""
-    if source.format is VolumeFormat.DIR:
-        raise UnsupportedOperation("folders are not copied", target=str(source), driver="esx")
-    path = DatastorePath(pool.name, volumes.checked(name))
-    if (source.format is VolumeFormat.VMDK) != path.path.endswith(SUFFIX):
-        raise UnsupportedConfiguration(
-            f"'{path}' is no name for a copy of {source}", driver="esx", hint="disks, and nothing else, end in .vmdk"
-        )
-    _require_absent(session, pool, path)
-    make_folder(session, pool, path)
+    path = _destination(session, source, pool, name)
     here, there = pools.datacenter(session, source_pool), pools.datacenter(session, pool)
     if source.format is VolumeFormat.VMDK:
         task = session.content.virtualDiskManager.CopyVirtualDisk_Task(
@@ -212,6 +204,52 @@ def copy(
             force=False,
         )
     _finish(session, pool, path, task, job)
+    return volumes.find(session, pool, path.path)
+
+
+def _destination(session: EsxSession, source: Volume, pool: Pool, name: str) -> DatastorePath:
+    """Where a file goes to, its folder made."""
+    if source.format is VolumeFormat.DIR:
+        raise UnsupportedOperation("folders are neither copied nor moved", target=str(source), driver="esx")
+    path = DatastorePath(pool.name, volumes.checked(name))
+    if (source.format is VolumeFormat.VMDK) != path.path.endswith(SUFFIX):
+        raise UnsupportedConfiguration(
+            f"'{path}' is no name for {source}", driver="esx", hint="disks, and nothing else, end in .vmdk"
+        )
+    _require_absent(session, pool, path)
+    make_folder(session, pool, path)
+    return path
+
+
+def move(
+    session: EsxSession,
+    source_pool: Pool,
+    source: Volume,
+    pool: Pool,
+    name: str,
+    *,
+    job: JobControl | None = None,
+) -> Volume:
+    """Give a file another name or place (MoveVirtualDisk_Task, MoveDatastoreFile_Task).
+
+    Of a move that fails half way nothing is deleted: only VMware knows where the whole file is. Raises AlreadyExists,
+    Busy where a guest has it."""
+    require_free(session, source_pool, source.path)
+    path = _destination(session, source, pool, name)
+    here, there = pools.datacenter(session, source_pool), pools.datacenter(session, pool)
+    if source.format is VolumeFormat.VMDK:
+        task = session.content.virtualDiskManager.MoveVirtualDisk_Task(
+            sourceName=source.key, sourceDatacenter=here, destName=str(path), destDatacenter=there, force=False
+        )
+    else:
+        task = session.content.fileManager.MoveDatastoreFile_Task(
+            sourceName=source.key,
+            sourceDatacenter=here,
+            destinationName=str(path),
+            destinationDatacenter=there,
+            force=False,
+        )
+    session.wait(task, job)
     return volumes.find(session, pool, path.path)
 
 
