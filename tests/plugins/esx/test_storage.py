@@ -12,7 +12,7 @@ import pytest
 from pyVmomi import vim
 
 from polyvisor import model
-from polyvisor.errors import InvalidArgument, InvalidDocument, UnsupportedConfiguration
+from polyvisor.errors import AlreadyExists, InvalidArgument, InvalidDocument, UnsupportedConfiguration
 from polyvisor_esx import datastorefiles, iscsi, pools, reach, volumechanges, volumes
 from polyvisor_esx.datastores import DatastorePath
 from polyvisor_esx.inventory import Inventory
@@ -289,6 +289,46 @@ def test_what_is_no_disk_of_vmwares_is_refused(config: Any, error: type) -> None
 def test_thin_and_zeroed_contradict_each_other() -> None:
     with pytest.raises(UnsupportedConfiguration, match="thin"):
         volumechanges.disk_of(pool(vmfs("a")), request(TEN + "<allocation>0</allocation>"), zeroed=True)
+
+
+class Folders:
+    """What is asked of a server's file and namespace managers; a folder that is there is refused."""
+
+    def __init__(self, *there: str) -> None:
+        self.asked: list[tuple[str, str]] = []
+        self.there = there
+        self.content = SimpleNamespace(
+            fileManager=SimpleNamespace(MakeDirectory=self.directory),
+            datastoreNamespaceManager=SimpleNamespace(CreateDirectory=self.namespace),
+        )
+        self.inventory = SimpleNamespace(places={})
+
+    def directory(self, name: str, datacenter: Any, createParentDirectories: bool) -> None:
+        self._made("directory", name)
+
+    def namespace(self, datastore: Any, displayName: str) -> None:
+        self._made("namespace", displayName)
+
+    def _made(self, kind: str, name: str) -> None:
+        self.asked.append((kind, name))
+        if name in self.there:
+            raise AlreadyExists(name, details={"fault": "FileAlreadyExists"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "asked"),
+    [
+        ("VMFS", "a.iso", []),
+        ("VMFS", "web/deep/a.iso", [("directory", "[ds] web/deep")]),
+        ("vsan", "web/a.iso", [("namespace", "web")]),
+        ("vsan", "web/deep/a.iso", [("namespace", "web"), ("directory", "[ds] web/deep")]),
+    ],
+)
+@pytest.mark.parametrize("there", [(), ("web", "[ds] web/deep")])
+def test_folders_of_a_file_are_made(kind: str, path: str, asked: list[Any], there: tuple[str, ...]) -> None:
+    session: Any = Folders(*there)
+    volumechanges.make_folder(session, pool(vmfs("a"), type=kind), DatastorePath("ds", path))
+    assert session.asked == asked
 
 
 def test_a_guest_has_its_files_those_below_and_those_behind() -> None:

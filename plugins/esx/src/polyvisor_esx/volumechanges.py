@@ -5,7 +5,9 @@ A file that a guest is made of is left alone: each change asks first whether gue
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 from pyVmomi import vim
@@ -40,6 +42,8 @@ ADAPTERS = {"scsi": "lsiLogic", "ide": "ide", "buslogic": "busLogic"}
 """Bus that a disk is made for -> VirtualDiskAdapterType. Newer hosts take disks of any on any."""
 
 SUFFIX = ".vmdk"
+VSAN = "vsan"
+"""DatastoreSummary.type of a virtual SAN."""
 
 
 # -- what is asked of changes -----------------------------------------------------------------------------------
@@ -88,14 +92,28 @@ def _require_disk(volume: Volume, doing: str) -> None:
 
 
 def make_folder(session: EsxSession, pool: Pool, path: DatastorePath) -> None:
-    """Make the folder of a file, and those above it. One that is there is well."""
-    if not path.directory:
+    """Make the folder of a file, and those above it. One that is there is well.
+
+    The folders in the root of a virtual SAN are objects of their own (DatastoreNamespaceManager)."""
+    top, _, below = path.directory.partition("/")
+    if not top:
         return
-    name = str(DatastorePath(path.datastore, path.directory))
-    try:
+    where = pools.datacenter(session, pool)
+    if pool.summary.type == VSAN:
+        with _there_already():
+            session.content.datastoreNamespaceManager.CreateDirectory(datastore=pool.reference, displayName=top)
+        if not below:
+            return
+    with _there_already():
         session.content.fileManager.MakeDirectory(
-            name=name, datacenter=pools.datacenter(session, pool), createParentDirectories=True
+            name=str(DatastorePath(path.datastore, path.directory)), datacenter=where, createParentDirectories=True
         )
+
+
+@contextlib.contextmanager
+def _there_already() -> Iterator[None]:
+    try:
+        yield
     except PolyvisorError as error:
         if not named(error, "FileAlreadyExists", "AlreadyExists"):
             raise
