@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
@@ -23,6 +28,7 @@ from polyvisor.errors import (
     UnsupportedConfiguration,
 )
 from polyvisor.objects.domain import Domain
+from polyvisor.operations.domainjobs import JobType
 from polyvisor.services.jobs import Job
 from polyvisor_esx import clones, tickets
 
@@ -229,3 +235,22 @@ def test_a_ticket_opens_a_screen(center: Simulator, run: Callable[..., Any], ses
     run("ticket", guest.name, "--kind", "vnc", refused="webmks")
     guest.destroy()
     run("ticket", guest.name, refused="shut off")
+
+
+def test_an_interrupted_command_copies_nothing(
+    center: Simulator, connection: polyvisor.Connection, guest: Domain, name: str
+) -> None:
+    if not guest.state().state.active:
+        guest.start()  # jobs are told of guests that run
+    center.hold("CloneVM_Task")
+    command = [sys.executable, "-m", "polyvisor.cli", "-c", center.uri("DC0"), "esx", "clone", guest.name, name]
+    environment = {**os.environ, "POLYVISOR_ESX_PASSWORD": center.password}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as running:
+        deadline = time.monotonic() + 30
+        while guest.job().type not in (JobType.BOUNDED, JobType.UNBOUNDED):
+            assert running.poll() is None and time.monotonic() < deadline
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=30)
+    assert running.returncode == 130, said
+    with pytest.raises(NoSuchDomain):
+        connection.domain(name)

@@ -43,7 +43,7 @@ class GuestOperations:
     def managed_save_config(self, session: EsxSession, domain: DomainRef, *, secure: bool) -> Domain:
         from polyvisor_esx import suspended
 
-        return suspended.configuration_of(session, domain)  # VMware tells no passwords
+        return suspended.configuration_of(session, domain)  # the core leaves out what is secret
 
     @hookimpl
     def set_managed_save_config(
