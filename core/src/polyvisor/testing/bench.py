@@ -96,6 +96,9 @@ class Bench:
     def _skip_without(self, *wanted: str) -> None:
         if lacking := self.missing(*wanted):
             pytest.skip(f"{UNSUPPORTED}{', '.join(map(str, lacking))}")
+        for capability in (need.operation.capability for text in wanted for need in parse_need(text)):
+            if (why := self.target.lacking.get(capability)) is not None:
+                pytest.skip(f"{capability}: {why}")
 
     def require(self, limit: object, why: str) -> None:
         """Skip the test unless ``limit``, what it needs of the hypervisor, is true. ``why`` says what that is."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,6 +58,8 @@ class Target:
     :param assigned: elements of a document (``{namespace}tag``) that say which of its objects the hypervisor has made
         of the guest. Like an id they are others for a guest that was undefined and defined again.
     :param stored_only: operations with ``affect`` that change nothing of a running guest on this hypervisor.
+    :param lacking: capabilities that the driver has and this hypervisor, or the target's guest, has not, each with why:
+        a kernel or a tool that does not do it. Tests that need one are skipped.
     :param destination: URI of another host that guests can migrate to; tests of whole migrations need one.
     :param patience: seconds to wait for what ought to happen at once: an event, a state.
     :param takes_name: whether the hypervisor can have a guest of that name; others must be refused with
@@ -89,6 +91,7 @@ class Target:
     paused_shows: bool = True
     assigned: frozenset[str] = frozenset()
     stored_only: frozenset[str] = frozenset()
+    lacking: Mapping[str, str] = field(default_factory=dict)
     destination: str | None = None
     patience: float = 20.0
     takes_name: Callable[[str], bool] = any_name

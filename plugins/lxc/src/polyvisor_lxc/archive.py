@@ -48,14 +48,12 @@ class Saved:
 
     :param config: its document as it ran.
     :param paused: whether it is taken up paused.
-    :param ids: first host id and count of its user namespace, which must be the same ones again; None without.
     :param images: bytes by the name of each image of CRIU's.
     :param made: versions of what made it, and when (seconds since the epoch), for people.
     """
 
     config: Domain
     paused: bool
-    ids: tuple[int, int] | None
     images: dict[str, int]
     made: dict[str, str | float] = field(default_factory=dict)
 
@@ -228,11 +226,9 @@ def _read(archive: tarfile.TarFile, path: str, parse: Parse) -> Saved:
     second = archive.next()
     if second is None or second.name != _DOCUMENT or not second.isreg() or second.size > _LONGEST:
         raise StateError(f"the saved container {path} has no document", target=path, driver="lxc")
-    ids = told["ids"]
     return Saved(
         config=_config(_content(archive, second).read(), path, parse),
         paused=bool(told["paused"]),
-        ids=(int(ids[0]), int(ids[1])) if ids else None,
         images={str(name): int(size) for name, size in told["images"].items()},
         made=dict(told["made"]),
     )

@@ -39,13 +39,11 @@ def intend(
     autodestroy: bool,
     number: int | None = None,
     paused: bool = False,
-    ids: tuple[int, int] | None = None,
 ) -> Intent:
     """The running instance, its status, written down before anything else exists of it, and what liblxc is told.
 
     With ``number`` it is the same instance still as one that has just ended; ``paused`` has it held before its init
-    runs; ``ids`` are those of its user namespace, None for the next ones. Raises UnsupportedConfiguration for what
-    would fail in the middle."""
+    runs. Raises UnsupportedConfiguration for what would fail in the middle."""
     from polyvisor_lxc import live, networks, preparation
 
     uuid = configuration.identity(config)
@@ -53,7 +51,7 @@ def intend(
     status = live.status(running)
     if autodestroy:
         status["owner"] = guests.owner()
-    plan = preparation.plan(session, running, paused=paused, ids=ids)
+    plan = preparation.plan(session, running, paused=paused)
     preparation.check(running, plan)  # refuse now, in our own words, what would fail below
     session.store.write_status(uuid, {**status, "phase": guests.STARTING})
     return running, status, plan

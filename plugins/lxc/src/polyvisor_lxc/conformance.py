@@ -82,21 +82,53 @@ def make_root(directory: Path) -> Path:
     return directory
 
 
+SHARED_IDS = "<container:confinement xmlns:container='urn:polyvisor:lxc:1' userns='no'/>"
+"""Part of a document: the ids of the container are those of the host."""
+
+SAVES = (
+    "save.to-file",
+    "save.restore",
+    "save.image-edit",
+    "save.image-edit.set",
+    "managedsave.save",
+    "managedsave.has",
+    "managedsave.remove",
+    "managedsave.edit",
+    "managedsave.edit.set",
+)
+"""What needs CRIU, a container without a console, and one whose root belongs to its ids."""
+
+
 def target(scratch: Path) -> Target:
     """Containers under a root of their own in ``scratch``."""
+    lacking = dict.fromkeys(SAVES, "liblxc does not restore the console of the container; see quiet_target")
+    return _target(scratch, GUEST, BANNER, lacking)
+
+
+def quiet_target(scratch: Path) -> Target:
+    """Such containers without consoles and without ids of their own, which can be saved where CRIU works."""
+    from polyvisor_lxc import criu
+
+    found = criu.check()
+    guest = GUEST.replace("<console type='pty'/>", "").replace("</domain>", f"{SHARED_IDS}</domain>")
+    return _target(scratch, guest, "", {} if found.possible else dict.fromkeys(SAVES, found.why))
+
+
+def _target(scratch: Path, guest: str, banner: str, lacking: dict[str, str]) -> Target:
     place = tempfile.mkdtemp(prefix="pv", dir=scratch)
 
     def document(name: str, uuid: str) -> str:
-        return GUEST.format(root=make_root(Path(tempfile.mkdtemp(prefix="root", dir=scratch))))
+        return guest.format(root=make_root(Path(tempfile.mkdtemp(prefix="root", dir=scratch))))
 
     return Target(
         uri=f"lxc:///embed?root={place}",
         document=document,
         processes=True,
-        banner=BANNER.encode(),
+        banner=banner.encode(),
         boot_seconds=30.0,
         real_disks=False,
         balloons=False,
+        lacking=lacking,
         stored_only=frozenset({"set_vcpu_count"}),
         parts=Parts(
             disk="",

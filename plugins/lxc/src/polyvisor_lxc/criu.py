@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from polyvisor.errors import HypervisorError, UnsupportedConfiguration
 from polyvisor.state import reported
-from polyvisor_lxc import journal, tools
+from polyvisor_lxc import journal, preparation, tools
 
 if TYPE_CHECKING:
     from polyvisor.model.domain import Domain
@@ -87,6 +87,11 @@ def require(domain: DomainRef | None = None, config: Domain | None = None) -> No
 def refusals(config: Domain) -> Iterator[tuple[str, str]]:
     """What of a container liblxc or CRIU cannot save, each with what to do about it."""
     held: Any = config.devices
+    if preparation.shifted(config):
+        yield (
+            "CRIU does not restore directories that are shown with other ids",
+            "give the container ids by <idmap> and its root to these, or write <container:confinement userns='no'/>",
+        )
     if held.consoles:
         yield "liblxc does not restore consoles", "a container without <console> can be saved"
     if any(one.type in _IMAGED for one in held.filesystems):

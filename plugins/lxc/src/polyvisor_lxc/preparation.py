@@ -19,16 +19,14 @@ if TYPE_CHECKING:
 _LINKS = 16
 
 
-def plan(
-    session: LxcSession, running: Domain, *, paused: bool = False, ids: tuple[int, int] | None = None
-) -> translation.Plan:
+def plan(session: LxcSession, running: Domain, *, paused: bool = False) -> translation.Plan:
     """What liblxc is told of a container that is to be started. Raises UnsupportedConfiguration."""
     files = session.files(configuration.identity(running))
     held: Any = running.devices
     first = held.consoles[0] if held.consoles else None
     place = translation.Place(
         hierarchies=session.hierarchies,
-        ids=(ids or confinement.id_range(running.id or 0)) if _maps_ids(running) else None,
+        ids=confinement.id_range(running.id or 0) if _maps_ids(running) else None,
         owner=None if os.geteuid() == 0 else (os.geteuid(), os.getegid()),
         directory=files.directory,
         console=first.log.file if first is not None and first.log is not None else files.console,

@@ -63,7 +63,7 @@ def restore(session: LxcSession, path: str, config: Domain | None, paused: bool 
 def _intend(session: LxcSession, saved: Saved) -> booting.Intent:
     with configuration.names(session):
         configuration.refuse_taken(session, saved.config.name, configuration.identity(saved.config))
-        return booting.intend(session, saved.config, autodestroy=False, ids=saved.ids)
+        return booting.intend(session, saved.config, autodestroy=False)
 
 
 def image_config(session: LxcSession, path: str) -> Domain:
@@ -133,7 +133,7 @@ def start_kept(session: LxcSession, domain: DomainRef, name: str, *, paused: boo
         session,
         path,
         saved,
-        lambda saved: booting.intend(session, saved.config, autodestroy=autodestroy, ids=saved.ids),
+        lambda saved: booting.intend(session, saved.config, autodestroy=autodestroy),
     )
     drop(path)
     return taken
@@ -197,7 +197,7 @@ def _save(
     with archive.beside(path) as scratch:
         with session.store.lock(domain.uuid):
             found = guests.settle(session, domain.uuid)
-            init = guests.require_init(session, domain)[1]
+            guests.require_init(session, domain)
             running = configuration.read_live(session, domain)
             if config is not None:
                 archive.require_same(running, config)
@@ -212,7 +212,6 @@ def _save(
             saved = Saved(
                 config if config is not None else running,
                 stays if paused is None else paused,
-                _ids(init),
                 archive.image_sizes(images),
                 {"criu": criu.check().why, "kernel": os.uname().release, "when": time.time()},
             )
@@ -233,13 +232,6 @@ def _end(session: LxcSession, domain: DomainRef, work: domainjobs.Work) -> None:
     stopping.stop(session, found, graceful=False, reason="saved")
     data = {"operation": "Save", "aborted": False}
     bus.publish(session, Event(EventKind.JOB_COMPLETED, domain, data=data))
-
-
-def _ids(init: int) -> tuple[int, int] | None:
-    """The ids that a container was given, of which there may be two ranges only if its document says so."""
-    with open(f"/proc/{init}/uid_map", encoding="ascii") as file:
-        rows = [tuple(map(int, line.split())) for line in file]
-    return (rows[0][1], rows[0][2]) if len(rows) == 1 and rows[0][1] != 0 else None
 
 
 # -- taking one up ----------------------------------------------------------------------------------------
