@@ -59,8 +59,8 @@ def _copy(made: Domain, places: dict[str, str]) -> None:
         for one in held.filesystems:
             if (place := places.get(one.target.dir)) is None:
                 continue
-            copies.copy(one.source.file if one.type == "file" else one.source.dir, place)
             done.append(place)
+            copies.copy_whole(one.source.file if one.type == "file" else one.source.dir, place)
             if one.type == "file":
                 one.source.file = place
             else:

@@ -73,6 +73,23 @@ def copy(source: str, target: str, job: JobControl | None = None) -> None:
         raise HostError(f"cannot copy {source} to {target}: {errors.decode(errors='replace').strip()}", driver="lxc")
 
 
+NEW = ".polyvisor-new"
+"""What the names of copies end in that are not complete."""
+
+
+def beside(place: str) -> str:
+    """Where the copy is made that is to be at ``place``."""
+    return place.rstrip("/") + NEW
+
+
+def copy_whole(source: str, target: str, job: JobControl | None = None) -> None:
+    """Copy to ``target``, where nothing is until the copy is complete, also if this process is killed."""
+    remove(beside(target))
+    copy(source, beside(target), job)
+    with reported("rename", beside(target)):
+        os.rename(beside(target), target)
+
+
 _SUBVOLUME = 256
 """Number of the inode of the root of a subvolume of Btrfs (include/uapi/linux/btrfs_tree.h)."""
 

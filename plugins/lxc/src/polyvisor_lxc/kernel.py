@@ -85,7 +85,8 @@ def among_own_mounts(work: Callable[[], Result]) -> Result:
 
     def entered() -> Result:
         _checked(_library.unshare(_CLONE_FS | _CLONE_NEWNS), "have mounts of one's own")
-        _checked(_library.mount(None, b"/", None, ctypes.c_ulong(_MS_REC | _MS_SLAVE), None), "keep mounts to oneself")
+        slave = _library.mount(None, b"/", None, ctypes.c_ulong(_MS_REC | _MS_SLAVE), None)
+        _checked(slave, "keep mounts to oneself, for which / has to be a mount point (bind a chroot's onto itself)")
         return work()
 
     return _apart(entered)

@@ -19,8 +19,6 @@ from polyvisor.spi import JobControl
 from polyvisor.state import reported, write_atomic
 from polyvisor_lxc import copies, kernel
 
-_NEW = ".polyvisor-new"
-
 
 @dataclass(frozen=True, slots=True)
 class Reversal:
@@ -67,10 +65,10 @@ def stage(directory: str, snapshot: str, copied: Mapping[str, str], job: JobCont
     try:
         for number, (place, kept) in enumerate(copied.items()):
             job.progress(number, len(copied), unit="copies")
-            copies.remove(beside(place))
-            copies.copy(kept, beside(place), job)
-            kernel.sync_file_system(beside(place))
-        staged = Reversal(snapshot, tuple(copied), {place: _identity(beside(place)) for place in copied})
+            copies.remove(copies.beside(place))
+            copies.copy(kept, copies.beside(place), job)
+            kernel.sync_file_system(copies.beside(place))
+        staged = Reversal(snapshot, tuple(copied), {place: _identity(copies.beside(place)) for place in copied})
         _write(directory, staged)
     except BaseException:
         end(directory, begun)
@@ -83,7 +81,7 @@ def exchange(reversal: Reversal) -> None:
     for place in reversal.places:
         with reported("replace", place):
             if not os.path.exists(place) or _identity(place) != reversal.inodes[place]:
-                kernel.exchange(beside(place), place)
+                kernel.exchange(copies.beside(place), place)
 
 
 def _identity(path: str) -> list[int]:
@@ -93,15 +91,10 @@ def _identity(path: str) -> list[int]:
 
 def end(directory: str, reversal: Reversal) -> None:
     """Remove what is left beside the places, and the mark."""
-    for place in reversal.places:
-        copies.remove(beside(place))
-        copies.remove(kernel.aside(beside(place)))
+    for place in reversal.places:  # after the exchange, what was there is where the copy was made
+        copies.remove(copies.beside(place))
+        copies.remove(kernel.aside(copies.beside(place)))
     copies.remove(mark(directory))
-
-
-def beside(place: str) -> str:
-    """Where the copy is made that is to be at ``place``; afterwards, where what was there is until it is removed."""
-    return place.rstrip("/") + _NEW
 
 
 def _write(directory: str, reversal: Reversal) -> None:
