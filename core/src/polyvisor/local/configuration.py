@@ -131,6 +131,20 @@ def define(session: LocalSession[Any], config: Domain) -> DomainRef:
 
 
 @contextmanager
+def startable(session: LocalSession[Any], domain: DomainRef) -> Iterator[Entry]:
+    """Hold the lock of a stored guest that is off, so that it may be started. Raises NoSuchDomain, InvalidState."""
+    guests.require(session, domain)  # so that a missing domain is told without making a lock file for it
+    with session.store.lock(domain.uuid):
+        found = session.settle(domain.uuid)
+        entry = session.entry(domain)
+        if found.alive:
+            raise InvalidState(f"{domain} is already running", target=str(domain))
+        if entry is None:
+            raise NoSuchDomain(f"there is no {domain}", target=str(domain))
+        yield entry
+
+
+@contextmanager
 def undefining(session: LocalSession[Any], domain: DomainRef) -> Iterator[Entry]:
     """Hold the lock of a stored guest, and forget its configuration when the block ends well.
 

@@ -15,7 +15,6 @@ from polyvisor.errors import (
     AlreadyExists,
     InvalidArgument,
     InvalidState,
-    NoSuchDomain,
     UnsupportedOption,
 )
 from polyvisor.host.process import Process
@@ -52,14 +51,7 @@ def start(
     from polyvisor.local import configuration
     from polyvisor_lxc import saving
 
-    guests.require(session, domain)
-    with session.store.lock(domain.uuid):
-        found = guests.settle(session, domain.uuid)
-        entry = session.entry(domain)
-        if found.alive:
-            raise InvalidState(f"{domain} is already running", target=str(domain), driver="lxc")
-        if entry is None:
-            raise NoSuchDomain(f"there is no {domain}", target=str(domain), driver="lxc")
+    with configuration.startable(session, domain) as entry:
         if not force_boot and saving.has(session, domain.uuid):
             if fds:
                 raise InvalidState(

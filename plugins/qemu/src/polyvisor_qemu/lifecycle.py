@@ -17,7 +17,6 @@ from polyvisor.errors import (
     Busy,
     HypervisorError,
     InvalidState,
-    NoSuchDomain,
     OperationTimeout,
     PolyvisorError,
     UnsupportedOption,
@@ -53,14 +52,7 @@ def start(
     session: QemuSession, domain: DomainRef, *, paused: bool, autodestroy: bool, reset_nvram: bool = False
 ) -> DomainRef:
     """Start a defined guest."""
-    guests.require(session, domain)
-    with session.store.lock(domain.uuid):
-        found = guests.settle(session, domain.uuid)
-        entry = session.entry(domain)
-        if found.alive:
-            raise InvalidState(f"{domain} is already running", target=str(domain), driver="qemu")
-        if entry is None:
-            raise NoSuchDomain(f"there is no {domain}", target=str(domain), driver="qemu")
+    with configuration.startable(session, domain) as entry:
         config = configuration.load(session, entry)
         firmware.prepare_variables(config, reset=reset_nvram)
         intent = _intend(session, config, autodestroy=autodestroy)
