@@ -6,6 +6,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -221,11 +222,14 @@ class EsxSession(Session):
             except PolyvisorError as error:
                 log.warning("the session at %s could not be kept alive: %s", self.address.host, error)
 
-    def service_time(self) -> Any:
+    def service_time(self) -> datetime:
         """The server's clock: the cheapest question that needs a login."""
         from pyVmomi import vim
 
-        return vim.ServiceInstance("ServiceInstance", self.transport).CurrentTime()
+        found = vim.ServiceInstance("ServiceInstance", self.transport).CurrentTime()
+        if not isinstance(found, datetime):
+            raise HypervisorError(f"{self.address.host} tells no time: it is no VMware server any more", driver="esx")
+        return found
 
     def close(self) -> None:
         self._ended.set()

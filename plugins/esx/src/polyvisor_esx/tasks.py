@@ -7,11 +7,20 @@ WaitForUpdatesEx on a collector of its own: the server answers when something ch
 from __future__ import annotations
 
 import logging
+import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pyVmomi import vim, vmodl
 
-from polyvisor.errors import HypervisorError, InvalidState, OperationCancelled, PolyvisorError
+from polyvisor.errors import (
+    HypervisorError,
+    InvalidState,
+    NotFound,
+    OperationCancelled,
+    OperationTimeout,
+    PolyvisorError,
+)
 from polyvisor_esx.faults import named, translated
 
 if TYPE_CHECKING:
@@ -26,49 +35,92 @@ LOOK = 1
 PATIENCE = 60
 """Seconds the server holds a question about a task without a job."""
 
+ATTEMPTS = 5
+PAUSE = 0.1
+"""Breaks of the connection in a row that end the wait, and seconds before the task is looked at again: twice as long
+each time."""
+
 PATHS = ("info.state", "info.progress", "info.error", "info.result")
 Collector = vmodl.query.PropertyCollector
+
+
+@dataclass(slots=True)
+class _Watch:
+    """A task that is waited for: what is known of it, and what was done about it."""
+
+    task: Any
+    job: JobControl | None
+    machine: Any
+    known: dict[str, Any] = field(default_factory=dict)
+    answered: str = ""
+    cancelled: bool = False
+    failures: int = 0
+
+    @property
+    def ended(self) -> bool:
+        return str(self.known.get("info.state")) in ("success", "error")
 
 
 def wait(session: EsxSession, task: Any, job: JobControl | None = None, *, machine: Any = None) -> Any:
     """The result of a task. Raises the error of its fault, OperationCancelled when ``job`` was cancelled.
 
+    The task is at work, whatever happens to the connection: when it breaks, the task is looked at again on another.
+
     With ``machine``, a question that this guest waits with is answered as VMware suggests where the URI says
     ``auto_answer=1``; else the task is cancelled and InvalidState raised."""
+    watch = _Watch(task, job, machine)
+    while not watch.ended:
+        try:
+            _collected(session, watch)
+        except (HypervisorError, OperationTimeout, NotFound) as error:
+            watch.failures += 1
+            if not _mends(error) or watch.failures == ATTEMPTS:
+                error.hint = "the task was begun and goes on at the server: look before you try again"
+                raise
+            log.info("a task at %s is looked at again: %s", session.address.host, error)
+            time.sleep(PAUSE * 2**watch.failures)
+    if str(watch.known["info.state"]) == "success":
+        return watch.known.get("info.result")
+    return _failed(watch.known.get("info.error"))
+
+
+def _mends(error: PolyvisorError) -> bool:
+    """Whether it is trouble on the way, or the collector that was lost with its login."""
+    return "fault" not in error.details or named(error, "ManagedObjectNotFound", "InvalidCollectorVersion")
+
+
+def _collected(session: EsxSession, watch: _Watch) -> None:
+    """Watch a task with a collector of its own, until it has ended."""
     collector = session.content.propertyCollector.CreatePropertyCollector()
     try:
-        return _watched(session, collector, task, job, machine)
+        collector.CreateFilter(spec=_filter(watch.task, watch.machine), partialUpdates=False)
+        _watched(session, collector, watch)
     finally:
         try:
             collector.DestroyPropertyCollector()
-        except PolyvisorError as error:
-            if not named(error, "ManagedObjectNotFound"):
-                raise
+        except PolyvisorError as error:  # it ends with the login
+            log.debug("a collector at %s stays behind: %s", session.address.host, error)
 
 
-def _watched(session: EsxSession, collector: Any, task: Any, job: JobControl | None, machine: Any) -> Any:
-    collector.CreateFilter(spec=_filter(task, machine), partialUpdates=False)
-    known: dict[str, Any] = {}
-    version, cancelled, answered = "", False, ""
+def _watched(session: EsxSession, collector: Any, watch: _Watch) -> None:
+    version, job = "", watch.job
     patience = max(1, min(PATIENCE, int(session.transport.timeout / 2)))  # it must not look like a server that is stuck
-    while str(known.get("info.state")) not in ("success", "error"):
+    while not watch.ended:
         limit = Collector.WaitOptions(maxWaitSeconds=LOOK if job is not None else patience)
         updates = collector.WaitForUpdatesEx(version=version, options=limit)
+        watch.failures = 0
         if updates is not None:
             version = updates.version
-            _merge(known, updates)
-        question = known.get("runtime.question")
-        if question is not None and question.id != answered:
-            _ask(session, task, machine, question)
-            answered = question.id
+            _merge(watch.known, updates)
+        question = watch.known.get("runtime.question")
+        if question is not None and question.id != watch.answered:
+            _ask(session, watch.task, watch.machine, question)
+            watch.answered = question.id
         if job is not None:
-            if (percent := known.get("info.progress")) is not None:
+            if (percent := watch.known.get("info.progress")) is not None:
                 job.progress(int(percent), 100, unit="percent")
-            if job.cancelled and not cancelled:
-                cancelled = _cancel(task)
-    if str(known["info.state"]) == "success":
-        return known.get("info.result")
-    return _failed(known.get("info.error"))
+            if job.cancelled and not watch.cancelled:
+                watch.cancelled = _cancel(watch.task)
 
 
 def _filter(task: Any, machine: Any) -> Any:

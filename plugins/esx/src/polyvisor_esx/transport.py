@@ -26,6 +26,7 @@ from xml.parsers.expat import ExpatError
 from lxml import etree
 from pyVmomi import SoapStubAdapter, vim, vmodl
 from pyVmomi.SoapAdapter import SoapResponseDeserializer
+from pyVmomi.VmomiSupport import F_OPTIONAL
 
 from polyvisor.errors import (
     ConnectFailed,
@@ -42,9 +43,12 @@ from polyvisor_esx.faults import translated
 log = logging.getLogger(__name__)
 
 READS = re.compile(
-    r"Retrieve|Continue|Query|Find|Fetch|Current|CreateContainerView|Wait|Get|Check|Read|List|DestroyView"
+    r"Retrieve|Continue|Query|Find|Fetch|Current|Get|Check|Read(?!Next|Previous)|List"
+    r"|Create(ContainerView|PropertyCollector|Filter)$|Destroy(View|PropertyCollector)$"
 )
-"""How the names of methods begin that change nothing, or nothing that matters (views)."""
+"""How the names of methods begin that change nothing, or nothing that matters (views, collectors).
+
+WaitForUpdatesEx is none of them: what it told last is not told again, so who waits has to begin again."""
 
 NOT_XML = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 """Control characters, which XML 1.0 has no way to write."""
@@ -128,6 +132,7 @@ class Transport(SoapStubAdapter):  # type: ignore[misc]
         self.address = address
         self.calls = 0
         self.login: Callable[[], None] | None = None
+        self._at = threading.local()
         self._login_lock = threading.Lock()
         self._logins = 0
         self._renewing: int | None = None
@@ -147,7 +152,7 @@ class Transport(SoapStubAdapter):  # type: ignore[misc]
 
     def InvokeMethod(self, mo: Any, info: Any, args: Any, outerStub: Any = None) -> Any:
         """Make a call; raises errors of ours only."""
-        made = partial(self._made, info, lambda: SoapStubAdapter.InvokeMethod(self, mo, info, args, outerStub))
+        made = partial(self._made, info, lambda: self._understood(mo, info, args, outerStub))
         if (event := ECHOES.get(info.wsdlName)) is None:
             return made()
         expected = self._expected[mo._GetMoId(), event]
@@ -158,6 +163,23 @@ class Transport(SoapStubAdapter):  # type: ignore[misc]
             if sent in expected:
                 expected.remove(sent)
             raise
+
+    def _understood(self, mo: Any, info: Any, args: Any, outer: Any) -> Any:
+        """The call by pyvmomi, which breaks in many ways on answers that are not those of a VMware server."""
+        self._at.sent = False
+        try:
+            found = SoapStubAdapter.InvokeMethod(self, mo, info, args, outer)
+        except (vmodl.MethodFault, PolyvisorError, OSError, http.client.HTTPException, ExpatError):
+            raise
+        except Exception as error:
+            if not self._at.sent:
+                raise
+            raise http.client.HTTPException(f"the answer makes no sense: {error}") from error
+        if isinstance(found, vmodl.MethodFault):  # a proxy has made a success of it
+            raise found
+        if found is None and not issubclass(info.result, type(None) | list) and not info.resultFlags & F_OPTIONAL:
+            raise http.client.HTTPException(f"the answer holds no {info.result.__name__}")
+        return found
 
     def is_echo(self, machine: Any, event: str) -> bool:
         """Whether an event of a guest is that of a call of ours, which is then not expected any more."""
@@ -202,6 +224,7 @@ class Transport(SoapStubAdapter):  # type: ignore[misc]
             raise InvalidArgument(f"{error.object[error.start : error.end]!r} is no character", driver="esx") from None
         if (found := NOT_XML.search(request)) is not None:
             raise InvalidArgument(f"the character {found[0]!r} cannot be sent to a VMware server", driver="esx")
+        self._at.sent = True  # from here on what breaks is the answer
         return request
 
     def _renew(self, before: int) -> None:
