@@ -4,7 +4,7 @@ Drivers use :class:`Paths`, :class:`ObjectStore` and the locks; nothing here kno
 """
 
 from polyvisor.state.atomic import write_atomic
-from polyvisor.state.disk import Disk, make_private_directory, reported
+from polyvisor.state.disk import DISK, Disk, make_private_directory, reported
 from polyvisor.state.listing import Entry
 from polyvisor.state.locks import LivenessLock, alive, locked
 from polyvisor.state.networks import Networks
@@ -12,6 +12,7 @@ from polyvisor.state.paths import Paths, reachable
 from polyvisor.state.store import ObjectStore
 
 __all__ = [
+    "DISK",
     "Disk",
     "Entry",
     "LivenessLock",

@@ -20,8 +20,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import IO, TYPE_CHECKING
 
 from polyvisor.errors import NotFound, PolyvisorError, StateError, UnsupportedConfiguration
-from polyvisor.state import reported
-from polyvisor.state.disk import DISK
+from polyvisor.state import DISK, reported
 
 if TYPE_CHECKING:
     from polyvisor.model.domain import Domain

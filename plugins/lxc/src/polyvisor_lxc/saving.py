@@ -17,8 +17,7 @@ from polyvisor.errors import InvalidArgument, InvalidState
 from polyvisor.host.process import Process, children
 from polyvisor.local import bus, configuration
 from polyvisor.spi import DomainRef, DomainState, Event, EventKind, JobControl, Lifecycle
-from polyvisor.state import reported
-from polyvisor.state.disk import make_private_directory
+from polyvisor.state import make_private_directory, reported
 from polyvisor_lxc import archive, booting, criu, domainjobs, guests, stopping, tools
 from polyvisor_lxc.archive import Saved
 from polyvisor_lxc.cgroups import Group
