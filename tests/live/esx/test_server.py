@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from simulator import Simulator
 
 import polyvisor
+from polyvisor.cli.root import polyvisor as program
 from polyvisor.errors import HypervisorError, InvalidArgument, PolyvisorError
 from polyvisor.objects.domain import Domain
 
@@ -107,3 +109,17 @@ def test_a_task_that_is_held_is_a_job(guest: Domain, server: Simulator, session:
     server.release()
     session.wait(task)
     assert [row.name for row in guest.list_snapshots()] == ["slow"]
+
+
+def test_leftovers_are_joined_by_command(
+    guest: Domain, server: Simulator, session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POLYVISOR_ESX_PASSWORD", server.password)
+    server.leave_behind(session.vm(guest.ref)._GetMoId())
+    assert any("consolidated" in each for each in guest.messages())
+    path = "" if server.mode == "esx" else "DC0/DC0_C0/DC0_C0_H0"
+    done = CliRunner().invoke(
+        program, ["--connect", server.uri(path), "esx", "consolidate", guest.name], prog_name="polyvisor"
+    )
+    assert done.exit_code == 0, done.output
+    assert not any("consolidated" in each for each in guest.messages())

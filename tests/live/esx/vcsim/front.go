@@ -101,12 +101,13 @@ func newFront(inner http.Handler, center bool, limit int) *front {
 	}
 	f.handlers["CancelTask"] = answers(f.holder.cancel)
 	f.pages = map[string]http.HandlerFunc{
-		"/screen":         f.serveScreen,
-		"/tests/question": serveQuestion,
-		"/tests/guest":    serveGuest,
-		"/tests/hold":     f.holder.serveHold,
-		"/tests/release":  f.holder.serveRelease,
-		"/tests/folder":   f.files.serveTrouble,
+		"/screen":          f.serveScreen,
+		"/tests/question":  serveQuestion,
+		"/tests/guest":     serveGuest,
+		"/tests/leftovers": serveLeftovers,
+		"/tests/hold":      f.holder.serveHold,
+		"/tests/release":   f.holder.serveRelease,
+		"/tests/folder":    f.files.serveTrouble,
 	}
 	return f
 }

@@ -96,6 +96,10 @@ class Simulator:
         """What a guest has noticed: boots, interrupts, keys, answers, tickets."""
         return dict(json.loads(self._page("guest", id=guest)))
 
+    def leave_behind(self, guest: str) -> None:
+        """Have deleted snapshots of a guest leave images behind, which have to be consolidated."""
+        self._page("leftovers", {}, id=guest)
+
     def hold(self, method: str) -> None:
         """Have the next call of a method (``CloneVM_Task``) stay at 40 per cent, until ``release`` or CancelTask."""
         self._page("hold", {}, method=method)

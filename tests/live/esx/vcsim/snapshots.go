@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"net/http"
 	"sync"
 
 	"github.com/vmware/govmomi/simulator"
@@ -24,6 +25,8 @@ func snapshotHandlers() map[string]handler {
 		"RevertToSnapshot_Task": mends(bringBack),
 		"RemoveSnapshot_Task":   mends(moveCurrent),
 		"RenameSnapshot":        answers(renameSnapshot),
+
+		"ConsolidateVMDisks_Task": answers(consolidate),
 	}
 }
 
@@ -112,6 +115,27 @@ func findNode(
 		}
 	}
 	return nil, nil
+}
+
+// consolidate joins what deleted snapshots have left behind: nothing here, but that something was is over.
+func consolidate(c *call) (interface{}, types.BaseMethodFault) {
+	vm := c.machine()
+	task := simulator.CreateTask(vm, "consolidateDisks", func(*simulator.Task) (types.AnyType, types.BaseMethodFault) {
+		set(vm, map[string]types.AnyType{"runtime.consolidationNeeded": false})
+		return nil, nil
+	})
+	return &types.ConsolidateVMDisks_TaskResponse{Returnval: task.Run()}, nil
+}
+
+// serveLeftovers has a guest need that.
+func serveLeftovers(w http.ResponseWriter, r *http.Request) {
+	found := simulator.Map.Get(types.ManagedObjectReference{Type: "VirtualMachine", Value: r.URL.Query().Get("id")})
+	vm, ok := found.(*simulator.VirtualMachine)
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	set(vm, map[string]types.AnyType{"runtime.consolidationNeeded": true})
 }
 
 func renameSnapshot(c *call) (interface{}, types.BaseMethodFault) {
