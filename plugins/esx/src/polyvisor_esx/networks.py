@@ -39,8 +39,6 @@ ALL_VLANS = 4095
 KIB_PER_SECOND = 8 * 1024
 """Bits a second in one KiB a second."""
 
-DEFAULT_MTU = 1500
-
 
 @dataclass(frozen=True, slots=True)
 class Switch:

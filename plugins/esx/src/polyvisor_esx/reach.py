@@ -42,11 +42,6 @@ def host(session: EsxSession) -> Place:
     return only(list(session.place.all(vim.HostSystem)), "host")
 
 
-def single(session: EsxSession) -> bool:
-    """Whether this connection is about one host: names of what hosts have are then names enough."""
-    return len(list(session.place.all(vim.HostSystem))) == 1
-
-
 def system(session: EsxSession, name: str) -> Any:
     """A system that manages the one host of this connection."""
     where = f"configManager.{name}"
