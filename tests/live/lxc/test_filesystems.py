@@ -14,7 +14,7 @@ import polyvisor
 from polyvisor.errors import HypervisorError, UnsupportedConfiguration
 
 from .conftest import ready, until
-from .test_life import processes
+from .test_life import init_of
 
 pytestmark = pytest.mark.live
 
@@ -102,8 +102,7 @@ def test_a_container_that_is_killed_leaves_no_loop_device(connection, document, 
     path = image("data.img")
     devices = f"<filesystem type='file'><source file='{path}'/><target dir='/mnt/file'/></filesystem>"
     domain = start(connection, document, devices)
-    for pid in processes(domain):
-        os.kill(pid, 9)
+    os.kill(init_of(domain), 9)
     assert until(lambda: domain.state().reason == "crashed")
     assert until(lambda: not loops(path))
 
