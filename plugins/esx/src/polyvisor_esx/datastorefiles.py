@@ -119,7 +119,9 @@ def _require_place(session: EsxSession, pool: Pool, path: DatastorePath, *, over
     if there.format is VolumeFormat.DIR:
         raise InvalidState(f"'{path}' is a folder", target=str(path), driver="esx")
     if not overwrite:
-        raise AlreadyExists(f"there is a '{path}' already", target=str(path), driver="esx", hint="choose another name, or replace it")
+        raise AlreadyExists(
+            f"there is a '{path}' already", target=str(path), driver="esx", hint="choose another name, or replace it"
+        )
     volumechanges.require_free(session, pool, path)
 
 
