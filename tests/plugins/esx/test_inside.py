@@ -8,11 +8,19 @@ from typing import Any
 import pytest
 
 from polyvisor.cli.input import KEYCODES
-from polyvisor.errors import InvalidArgument, NotFound
+from polyvisor.errors import (
+    AccessDenied,
+    ConnectFailed,
+    HypervisorError,
+    InvalidArgument,
+    NotFound,
+    PolyvisorError,
+)
 from polyvisor.model import parse
 from polyvisor.operations.input import Codeset
 from polyvisor.spi import DomainState, StateInfo
-from polyvisor_esx import extraconfig, guests, keys, labels, tickets
+from polyvisor_esx import extraconfig, guests, keys, labels, pages, tickets
+from polyvisor_esx.credentials import Credentials
 
 # -- keys ---------------------------------------------------------------------------------------------------------
 
@@ -153,3 +161,74 @@ def test_a_ticket_of_an_older_host_has_a_url_too_and_is_not_shown() -> None:
     found = tickets._ticket(session, "webmks", given)
     assert found.url == "wss://esx.example.org:443/ticket/secret-1"
     assert "secret-1" not in repr(found)
+
+
+# -- pages ------------------------------------------------------------------------------------------------------------
+
+
+class Page:
+    """A connection that answers one request, and the session it belongs to."""
+
+    def __init__(self, status: int = 200, body: bytes = b"picture", *, tls: bool = True) -> None:
+        self.status, self.reason, self.body = status, "Somehow", body
+        self.asked: dict[str, Any] = {}
+        self.open = True
+        transport = SimpleNamespace(cookie="vmware_soap_session=1; Path=/", GetConnection=lambda: self)
+        self.session: Any = SimpleNamespace(
+            transport=transport,
+            address=SimpleNamespace(tls=tls, host="esx", port=443),
+            service_time=lambda: None,
+            authorization=Credentials("root", "secret").header,
+        )
+
+    def request(self, method: str, where: str, headers: dict[str, str]) -> None:
+        self.asked = {"method": method, "where": where, **headers}
+        self.open = True
+
+    def getresponse(self) -> Page:
+        return self
+
+    def read(self, size: int) -> bytes:
+        return self.body[:size]
+
+    def close(self) -> None:
+        self.open = False
+
+
+def test_a_page_is_asked_for_with_the_cookie_and_the_password_where_it_wants_one() -> None:
+    page = Page()
+    assert pages.get(page.session, "/screen", {"id": "vm 1&2"}, password=True) == b"picture"
+    assert page.asked["where"] == "/screen?id=vm%201%262"
+    assert page.asked["Cookie"] == "vmware_soap_session=1"
+    assert page.asked["Authorization"] == "Basic cm9vdDpzZWNyZXQ="
+    assert not page.open
+
+
+@pytest.mark.parametrize(("tls", "password"), [(False, True), (True, False)])
+def test_no_password_goes_where_all_can_read_it_or_none_was_asked_for(tls: bool, password: bool) -> None:
+    page = Page(tls=tls)
+    pages.get(page.session, "/screen", {}, password=password)
+    assert "Authorization" not in page.asked
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(401, ConnectFailed), (403, AccessDenied), (404, NotFound), (500, HypervisorError)]
+)
+def test_a_page_that_is_refused_says_why(status: int, error: type[PolyvisorError]) -> None:
+    page = Page(status)
+    with pytest.raises(error, match=f"HTTP {status}") as refusal:
+        pages.get(page.session, "/screen", {}, password=True)
+    assert "secret" not in str(refusal.value)
+    assert not page.open
+
+
+def test_a_page_without_end_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "LARGEST", 4)
+    with pytest.raises(HypervisorError, match="more than"):
+        pages.get(Page().session, "/screen", {})
+
+
+def test_a_file_is_asked_for_by_datastore_and_data_centre() -> None:
+    page = Page()
+    pages.file(page.session, "[my store] web server/web #1.vmx", "Folder/DC")
+    assert page.asked["where"] == "/folder/web%20server/web%20%231.vmx?dcPath=Folder%2FDC&dsName=my%20store"
