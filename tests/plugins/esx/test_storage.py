@@ -12,7 +12,7 @@ import pytest
 from pyVmomi import vim
 
 from polyvisor import model
-from polyvisor.errors import AlreadyExists, InvalidArgument, InvalidDocument, UnsupportedConfiguration
+from polyvisor.errors import AlreadyExists, InvalidArgument, InvalidDocument, InvalidState, UnsupportedConfiguration
 from polyvisor_esx import datastorefiles, iscsi, pools, reach, volumechanges, volumes
 from polyvisor_esx.datastores import DatastorePath
 from polyvisor_esx.inventory import Inventory
@@ -97,6 +97,22 @@ def test_all_others_are_directories(info: Any) -> None:
 def test_a_datastore_out_of_reach() -> None:
     info = pool(vmfs("a"), accessible=False, maintenanceMode="inMaintenance").info
     assert (info.state, info.maintenance) == (PoolState.INACCESSIBLE, "inMaintenance")
+
+
+def test_which_of_two_datastores_of_a_name_is_not_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
+    twice = [pool(vmfs("a")), pool(vmfs("a"), path="/vmfs/volumes/other")]
+    monkeypatch.setattr(pools, "pools", lambda session: twice)
+    session: Any = None
+    with pytest.raises(InvalidState, match="2 datastores are named 'ds'"):
+        pools.find(session, name="ds")
+    assert pools.find(session, uuid=twice[1].uuid) is twice[1]
+
+
+def test_a_datastore_is_found_by_its_plain_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = pool(vmfs("a"), name="a%2fb")
+    monkeypatch.setattr(pools, "pools", lambda session: [odd])
+    session: Any = None
+    assert pools.find(session, name="a/b") is pools.find(session, name="a%2fb") is odd
 
 
 def asked(source: str, kind: str = "netfs") -> Any:

@@ -152,13 +152,13 @@ def find(session: EsxSession, *, name: str | None = None, uuid: UUID | None = No
         found = [pool for pool in known if pool.name in (name, written_name(name))]
     else:
         found = [pool for pool in known if pool.uuid == uuid]
-    said = f"storage pool named {name!r}" if name is not None else f"storage pool with UUID {uuid}"
+    said = f"named {name!r}" if name is not None else f"with UUID {uuid}"
     if not found:
         names = ", ".join(pool.name for pool in known)
-        raise NotFound(f"there is no {said}", driver="esx", hint=f"datastores: {names or 'none'}")
+        raise NotFound(f"there is no storage pool {said}", driver="esx", hint=f"datastores: {names or 'none'}")
     if len(found) > 1:
         raise InvalidState(
-            f"{len(found)} datastores are a {said}", driver="esx", hint="connect to one data centre or host of them"
+            f"{len(found)} datastores are {said}", driver="esx", hint="connect to one data centre or host of them"
         )
     return found[0]
 
