@@ -158,6 +158,16 @@ def test_only_connections_of_the_whole_host_read_what_libvirt_has(tmp_path) -> N
     assert len(Networks(Paths.embedded("lxc", tmp_path)).directories) == 1
 
 
+def test_what_other_packages_bring_to_networks_is_understood(networks) -> None:
+    pytest.importorskip("polyvisor_network")
+    options = (
+        "<dnsmasq:options xmlns:dnsmasq='http://libvirt.org/schemas/network/dnsmasq/1.0'>"
+        "<dnsmasq:option value='log-dhcp'/></dnsmasq:options>"
+    )
+    Path(networks.directories[1], "net.xml").write_text(NAT.format("").replace("</network>", f"{options}</network>"))
+    assert networks.get("net").bridge.name == "virbr7"
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [("<network><name>net</name><bridge nam='x'/></network>", "nam"), (BRIDGED.replace("net<", "x<"), "'x'")],

@@ -93,12 +93,13 @@ class Networks:
 
 def _network(path: str, name: str, text: bytes) -> Network:
     from polyvisor.documents import read
+    from polyvisor.documents.owners import Owners
     from polyvisor.errors import InvalidDocument
     from polyvisor.model.network import Network
     from polyvisor.model.network.completion import check, complete
 
     try:
-        network = complete(read(text, Network))
+        network = complete(read(text, Network, contributions=Owners()))
         check(network)
     except InvalidDocument as error:
         raise InvalidDocument(f"{path}: {error.message}", faults=error.faults, hint=error.hint) from error
