@@ -52,6 +52,30 @@ def test_a_page_is_given_once(session: Any) -> None:
         session.content.propertyCollector.ContinueRetrievePropertiesEx(token="42")
 
 
+def test_a_client_says_how_large_pages_are(session: Any) -> None:
+    from pyVmomi import vim, vmodl
+
+    from polyvisor_esx.properties import view_filter
+
+    collector = session.content.propertyCollector
+    view = session.content.viewManager.CreateContainerView(
+        container=session.content.rootFolder, type=[vim.VirtualMachine], recursive=True
+    )
+    asked = view_filter(vim.VirtualMachine, ("name",), view)
+    options = vmodl.query.PropertyCollector.RetrieveOptions(maxObjects=1)
+    page, found = collector.RetrievePropertiesEx(specSet=[asked], options=options), []
+    while page.token:
+        found += page.objects
+        page = collector.ContinueRetrievePropertiesEx(token=page.token)
+    found += page.objects
+    everything = session.properties(vim.VirtualMachine, ("name",))
+    assert len(found) == len({each.obj for each in found}) >= max(2, len(everything))
+    first = collector.RetrievePropertiesEx(specSet=[asked], options=options)
+    collector.CancelRetrievePropertiesEx(token=first.token)
+    with pytest.raises(PolyvisorError, match="InvalidProperty"):
+        collector.ContinueRetrievePropertiesEx(token=first.token)
+
+
 def test_nobody_is_served_without_a_login(server: Simulator) -> None:
     with polyvisor.open(server.uri(), credentials=server.credentials) as connection:
         session: Any = connection._invoker.session
