@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import io
+import logging
 import select
 import socket
 import socketserver
@@ -24,6 +25,7 @@ import polyvisor
 from polyvisor import model
 from polyvisor.config import Configuration
 from polyvisor.errors import (
+    AccessDenied,
     AlreadyExists,
     Busy,
     ConnectFailed,
@@ -34,6 +36,7 @@ from polyvisor.errors import (
     NotFound,
     OperationCancelled,
     OperationTimeout,
+    PolyvisorError,
     UnsupportedConfiguration,
     UnsupportedOperation,
 )
@@ -330,6 +333,20 @@ def test_a_file_goes_there_and_back(session: Any, pool: Pool, folder: str, name:
     assert [each for each in found(session, pool, folder) if each.endswith(".part")] == []
 
 
+def test_a_transfer_tells_no_log_who_it_is(
+    server: Simulator, session: Any, pool: Pool, folder: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        made = datastorefiles.upload(session, pool, f"{folder}/a.img", io.BytesIO(b"x"), 1)
+        tell(server, "folder?kind=403")
+        with pytest.raises(AccessDenied):
+            content(session, pool, made.name)
+    secret = session.transport.cookie.partition(";")[0].partition("=")[2].strip('"')
+    assert len(secret) > 8
+    assert secret not in caplog.text
+    assert server.password not in caplog.text
+
+
 def test_an_empty_file_goes_there_and_back(session: Any, pool: Pool, folder: str) -> None:
     made = datastorefiles.upload(session, pool, f"{folder}/empty.img", io.BytesIO(), 0)
     assert content(session, pool, made.name) == b""
@@ -366,6 +383,39 @@ def test_a_datastore_that_is_full_keeps_what_it_had(server: Simulator, session: 
         datastorefiles.upload(session, pool, name, source, source.size, overwrite=True)
     assert content(session, pool, name) == b"old"
     assert found(session, pool, folder) == [name]
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "words"),
+    [
+        (401, ConnectFailed, "cookie"),
+        (403, AccessDenied, "allow"),
+        (404, NotFound, "no such"),
+        (503, HypervisorError, "busy"),
+    ],
+)
+@pytest.mark.parametrize("size", [1000, 32 * MIB])
+def test_a_server_that_refuses_is_understood(
+    server: Simulator,
+    session: Any,
+    pool: Pool,
+    folder: str,
+    status: int,
+    error: type[PolyvisorError],
+    words: str,
+    size: int,
+) -> None:
+    """Also where it does not wait for the end of what is sent."""
+    made = datastorefiles.upload(session, pool, f"{folder}/there.img", io.BytesIO(b"x"), 1)
+    tell(server, f"folder?kind={status}")
+    with pytest.raises(error, match=words) as refusal:
+        datastorefiles.download(session, pool, made, io.BytesIO())
+    assert refusal.value.details["status"] == status
+    tell(server, f"folder?kind={status}")
+    lost = HypervisorError if size > MIB else error  # hanging up may cost the answer
+    with pytest.raises((error, lost)):
+        datastorefiles.upload(session, pool, f"{folder}/a.img", Pieces(size), size)
+    assert found(session, pool, folder) == [made.name]
 
 
 def test_a_source_that_ends_early_leaves_nothing(session: Any, pool: Pool, folder: str) -> None:

@@ -147,7 +147,7 @@ func without(list []types.ManagedObjectReference, gone types.ManagedObjectRefere
 
 // folder serves files of datastores to those who are logged in, which the simulator does not ask. The next transfer
 // goes wrong in the way that a test has chosen: "room" takes 1 MiB and refuses the rest, "stall" stops taking or sending
-// after as much, "cut" hangs up after half of what it announced.
+// after as much, "cut" hangs up after half of what it announced, a number is the status of a refusal.
 type folder struct {
 	lock    sync.Mutex
 	trouble string
@@ -179,7 +179,11 @@ func (f *folder) serve(w http.ResponseWriter, r *http.Request, inner http.Handle
 		return
 	}
 	kind, release := f.next()
+	status, _ := strconv.Atoi(kind)
 	switch {
+	case status != 0:
+		w.Header().Set("Connection", "close")
+		http.Error(w, "refused", status)
 	case kind == "room" && r.Method == http.MethodPut:
 		_, _ = io.CopyN(io.Discard, r.Body, room)
 		w.Header().Set("Connection", "close")
