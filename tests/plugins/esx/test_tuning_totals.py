@@ -8,11 +8,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from lxml import etree
 from pyVmomi import vim
+from pyVmomi.SoapAdapter import SerializeToStr
 
 from polyvisor.errors import InvalidState, UnsupportedConfiguration
 from polyvisor.spi import DomainRef
-from polyvisor_esx import statistics, totals, usage
+from polyvisor_esx import replies, sampling, statistics, totals, usage
 from polyvisor_esx.totals import PERCENT, USAGE, Asked, Stretch, added_up, busy, stretches
 
 Manager = vim.PerformanceManager
@@ -42,6 +44,22 @@ def counter(name: str, key: int) -> Any:
     )
 
 
+class Wire:
+    """The way to a server for questions that are written as text."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+    def answer(self, manager: Any, method: Any, written: str) -> etree._Element:
+        asked = etree.fromstring(f'<QueryPerf xmlns="urn:vim25">{written}</QueryPerf>')
+        specs = [replies.value(each, None, Manager.QuerySpec) for each in asked]
+        found = etree.fromstring('<QueryPerfResponse xmlns="urn:vim25"/>')
+        for each in self.server.QueryPerf(specs):
+            found.append(etree.fromstring(SerializeToStr(each)))
+            found[-1].tag = replies.tag("returnval")
+        return found
+
+
 class Server:
     """One whose hosts count ``value`` in each sample, for as long as they keep samples; and a clock."""
 
@@ -52,6 +70,8 @@ class Server:
         self.csv = True
         self.history: list[tuple[int, int]] = []
         self.content = type("Content", (), {"perfManager": self})()
+
+        self.transport = Wire(self)
 
     def service_time(self) -> datetime:
         return self.now
@@ -141,8 +161,8 @@ def test_samples_without_a_value_are_none(server: Any) -> None:
 
 
 def test_guests_are_asked_for_together(server: Any) -> None:
-    guests = {vim.VirtualMachine(f"vm-{number}"): Asked(NOON, [USED]) for number in range(totals.CHUNK + 1)}
-    assert len(added_up(server, guests)) == totals.CHUNK + 1
+    guests = {vim.VirtualMachine(f"vm-{number}"): Asked(NOON, [USED]) for number in range(sampling.CHUNK + 1)}
+    assert len(added_up(server, guests)) == sampling.CHUNK + 1
 
 
 # -- history ------------------------------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
-from xml.sax.saxutils import escape
 
 from pyVmomi import vim
 
@@ -21,12 +20,12 @@ from polyvisor.errors import InvalidState, NoSuchDomain, UnsupportedOption
 from polyvisor.operations.records import REASONS
 from polyvisor.operations.statistics import DomainStats, MemoryUse, StatsGroup
 from polyvisor.spi import DomainRef, DomainState, StateInfo
-from polyvisor_esx import replies
+from polyvisor_esx import sampling
 from polyvisor_esx.disks import capacity, stored
 from polyvisor_esx.guests import STATE, read_marks, state_of
 from polyvisor_esx.labels import cards_of, disks_of
 from polyvisor_esx.session import IDENTITY, EsxSession, ref_of, uuid_of
-from polyvisor_esx.totals import CHUNK, SAMPLE, Total, added_up, counters
+from polyvisor_esx.totals import Total, added_up, counters
 from polyvisor_esx.usage import BOOT, CARD, DISK, HARDWARE, account, asked_of, cpu_ns, instances
 
 Figure = tuple[str, int | float | bool | str]
@@ -264,30 +263,12 @@ def _totals(
 
 
 def samples(session: EsxSession, machines: Sequence[Any]) -> dict[Any, dict[str, int | float | bool | str]]:
-    """The last sample of each running guest; one request for each :data:`CHUNK` of them."""
+    """The last sample of each running guest; one request for each CHUNK of them."""
     known = counters(session)
     names = {known[name]: name for name in (*WHOLE, *SINGLE) if name in known}
-    found: dict[Any, dict[str, int | float | bool | str]] = {}
-    for start in range(0, len(machines), CHUNK):
-        asked = questions(machines[start : start + CHUNK], names)
-        answers = session.transport.answer(session.content.perfManager, Manager.QueryPerf, written=asked)
-        for each in replies.children(answers, "returnval"):
-            answer = replies.value(each, session.transport, Manager.EntityMetric)
-            found[answer.entity] = dict(sample_of(answer, names))
-    return found
-
-
-def questions(machines: Iterable[Any], names: dict[int, str]) -> str:
-    """Arguments of QueryPerf: the last real-time sample of the same counters for each guest."""
-    asked = "".join(
-        f"<metricId><counterId>{key}</counterId><instance>{EVERY if name in SINGLE else ''}</instance></metricId>"
-        for key, name in names.items()
-    )
-    return "".join(
-        f'<querySpec><entity type="VirtualMachine">{escape(machine._GetMoId())}</entity><maxSample>1</maxSample>'
-        f"{asked}<intervalId>{int(SAMPLE.total_seconds())}</intervalId></querySpec>"
-        for machine in machines
-    )
+    asked = sampling.metrics((key, EVERY if name in SINGLE else "") for key, name in names.items())
+    questions = [sampling.question(machine, asked, most=1) for machine in machines]
+    return {answer.entity: dict(sample_of(answer, names)) for answer in sampling.answers(session, questions)}
 
 
 def sample_of(answer: Any, names: dict[int, str]) -> Iterator[Figure]:

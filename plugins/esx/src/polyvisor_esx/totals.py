@@ -20,21 +20,17 @@ from weakref import WeakKeyDictionary
 
 from pyVmomi import vim
 
+from polyvisor_esx import sampling
+from polyvisor_esx.sampling import SAMPLE
 from polyvisor_esx.session import EsxSession
 
 Manager = vim.PerformanceManager
 Series = tuple[str, str]
 """A counter by name, and the instance of it: a disk, a card, or empty for all together."""
 
-SAMPLE = timedelta(seconds=20)
-"""Of running guests and hosts, the real-time interval."""
-
 KEPT = timedelta(hours=1)
 MOST = int(KEPT / SAMPLE) + 3
 """Samples in one answer: an hour's, and what comes in while it is made."""
-
-CHUNK = 250
-"""Guests in one question for samples: their number is bounded by the size of a request, not by their kind."""
 
 USAGE = "cpu.usage.average"
 """Hundredths of a per cent of all CPUs there are for it."""
@@ -125,25 +121,16 @@ def _samples(session: EsxSession, asked: Mapping[Any, tuple[Total, Asked]]) -> I
     """What the server has of each since it was last asked, with counters by name."""
     known = counters(session)
     names = {key: name for name, key in known.items()}
-    entities = list(asked)
-    for start in range(0, len(entities), CHUNK):
-        questions = [
-            Manager.QuerySpec(
-                entity=entity,
-                metricId=[
-                    Manager.MetricId(counterId=known[name], instance=instance)
-                    for name, instance in asked[entity][1].series
-                    if name in known
-                ],
-                intervalId=int(SAMPLE.total_seconds()),
-                startTime=asked[entity][0].until,
-                maxSample=MOST,
-                format="csv",
-            )
-            for entity in entities[start : start + CHUNK]
-        ]
-        for answer in session.content.perfManager.QueryPerf(querySpec=questions):
-            yield answer.entity, read_answer(answer, names)
+    keys = {
+        entity: sampling.metrics((known[name], instance) for name, instance in each.series if name in known)
+        for entity, (_total, each) in asked.items()
+    }
+    questions = [
+        sampling.question(entity, keys[entity], most=MOST, since=total.until, csv=True)
+        for entity, (total, _each) in asked.items()
+    ]
+    for answer in sampling.answers(session, questions):
+        yield answer.entity, read_answer(answer, names)
 
 
 @dataclass(frozen=True, slots=True)
