@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import polyvisor
-from polyvisor.errors import NoSuchNetwork, UnsupportedConfiguration
+from polyvisor.errors import HypervisorError, NoSuchNetwork, UnsupportedConfiguration
 
 from .conftest import ready, until
 from .test_life import init_of
@@ -205,6 +205,14 @@ def test_addresses_routes_and_all_else_of_an_interface_reach_the_kernel(start, b
     assert routes(domain) == {("default", "10.77.0.1", 0), ("10.99.0.0/16", "10.77.0.1", 9)}
     assert on_host(domain)["ifname"] == f"pvt{os.getpid()}"
     assert domain.interface_bandwidth(MAC).outbound.average == 1000
+
+
+def test_a_route_that_cannot_be_is_told_in_the_words_of_who_knows(connection, document) -> None:
+    card = f"""<interface type='ethernet'>{ADDRESS}
+      <route family='ipv4' address='10.99.0.0' prefix='16' gateway='192.0.2.1'/></interface>"""
+    with pytest.raises(HypervisorError, match="invalid gateway") as told:
+        connection.define(document(devices=card)).start()
+    assert "network" in (told.value.hint or "")
 
 
 def test_a_link_that_is_down_stays_down(start, bridge) -> None:

@@ -249,8 +249,10 @@ def test_routes_and_isolation_come_before_init_by_files_that_hold_nothing_but_co
         "route add 10.8.0.0/16 via 10.0.0.3 dev eth0\n",
     }
     first, second = lines(found, "lxc.hook.start-host")
-    assert first.endswith("bridge -batch /run/box/ports")
-    assert "--net=/proc/$LXC_PID/ns/net" in second and second.endswith("ip -batch /run/box/routes")
+    assert first.endswith("bridge -batch /run/box/ports 2>> /run/box/complaints")
+    assert "--net=/proc/$LXC_PID/ns/net" in second and second.endswith(
+        "ip -batch /run/box/routes 2>> /run/box/complaints"
+    )
 
 
 @pytest.mark.parametrize("name", ["a b", "sixteen-letters-x", "a/b", "x\ny", ".", ""])

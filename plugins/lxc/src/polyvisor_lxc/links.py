@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _TIME = 10.0
 _LONGEST_NAME = 15
+_ERRORS = "complaints"
 
 Words = tuple[str, ...]
 
@@ -48,14 +49,35 @@ def hooks(running: Domain, directory: str) -> tuple[list[str], list[tuple[str, s
     Nothing of the document is in a command: only in the files, a line for each, of names and addresses."""
     outside, inside = at_start(running)
     commands, files = [], []
+    errors = f" 2>> {shlex.quote(f'{directory}/{_ERRORS}')}"
     if outside:
         files.append((f"{directory}/ports", _batch(outside)))
-        commands.append(shlex.join([tools.find("bridge"), "-batch", files[-1][0]]))
+        commands.append(shlex.join([tools.find("bridge"), "-batch", files[-1][0]]) + errors)
     if inside:
         files.append((f"{directory}/routes", _batch(inside)))
         enter = [word.replace("/proc/0/", "/proc/$LXC_PID/") for word in tools.entering(0, "net")]
-        commands.append(" ".join([*enter, shlex.join([tools.find("ip"), "-batch", files[-1][0]])]))
+        commands.append(" ".join([*enter, shlex.join([tools.find("ip"), "-batch", files[-1][0]])]) + errors)
     return commands, files
+
+
+def complaints(directory: str) -> list[str]:
+    """What those commands have said when they failed, each with the line that it is about."""
+    said: list[str] = []
+    for line in _lines(f"{directory}/{_ERRORS}"):
+        path, _, number = line.removeprefix("Command failed ").rpartition(":")
+        if line.startswith("Command failed ") and number.isdigit() and said:
+            said[-1] += f" ({_lines(path)[int(number) - 1]})"
+        else:
+            said.append(f"the network cannot be set up: {line.removeprefix('Error: ').rstrip('.')}")
+    return said
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return [line.strip() for line in file if line.strip()]
+    except FileNotFoundError:
+        return []
 
 
 def _batch(commands: list[Words]) -> str:
