@@ -91,9 +91,87 @@ def test_a_mark_for_once_is_used_up():
         domain.destroy()
         domain.set_autostart_once(True)
         tally = Tally(Shell())
-        ((found, once),) = _marked(connection, tally)
+        ((found, once, _),) = _marked(connection, tally)
         assert once
         _start(found, once, tally)
         assert domain.is_active
         assert not domain.autostart_once()
         assert tally.failed == []
+
+
+# -- in order -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def waited(monkeypatch) -> list[float]:
+    """How long was waited, without waiting."""
+    found: list[float] = []
+    monkeypatch.setattr("polyvisor.cli.boot.time.sleep", found.append)
+    return found
+
+
+@pytest.fixture
+def three(run, machine):
+    """Three domains that are off and start with the host."""
+    from dataclasses import replace
+    from uuid import uuid4
+
+    for row in list(machine.rows.values()):
+        if row.state.active:
+            run("destroy", row.ref.name)
+    row = next(iter(machine.rows.values()))
+    ref = replace(row.ref, name="files", uuid=uuid4())
+    machine.rows[ref.uuid] = replace(row, ref=ref)
+    names = sorted(row.ref.name for row in machine.rows.values())
+    assert len(names) >= 3
+    for name in names[:3]:
+        run("autostart", name)
+    return names[:3]
+
+
+def started(outcome) -> list[str]:
+    return [line.split("'")[1] for line in outcome.out.splitlines()]
+
+
+def test_domains_start_by_their_order_and_then_by_name(run, three, waited):
+    first, second, third = three
+    run("autostart", third, "--order", "-1")
+    assert started(run("guests-start", "fake:///default")) == [third, first, second]
+    assert waited == [0.0, 0.0]
+
+
+def test_the_next_domain_waits_as_long_as_the_one_before_says(run, three, waited):
+    first, _, third = three
+    run("autostart", first, "--delay", "2.5")
+    run("autostart", third, "--order", "7", "--delay", "9")
+    assert started(run("guests-start", "--delay", "1", "fake:///default")) == three
+    assert waited == [2.5, 1.0], "nobody waits after the last"
+
+
+def test_an_order_and_a_delay_are_kept_until_others_are_given(run, three, machine):
+    from polyvisor.operations.startplace import NAMESPACE, StartPlace, read_start_place
+
+    name = three[0]
+    run("autostart", name, "--order", "3", "--delay", "4")
+    run("autostart", name, "--order", "5")
+    run("autostart", name, "--disable")
+    run("autostart", name)
+    (kept,) = [text for key, text in machine.texts.items() if key[2] == NAMESPACE]
+    assert read_start_place(kept) == StartPlace(5, 4.0)
+
+
+def test_one_whose_document_says_it_wrongly_starts_and_is_told_of(run, three, machine, waited):
+    from polyvisor.operations.configuration import MetadataKind
+    from polyvisor.operations.startplace import NAMESPACE
+
+    uuid = next(row.ref.uuid for row in machine.rows.values() if row.ref.name == three[0])
+    machine.texts[uuid, MetadataKind.ELEMENT, NAMESPACE] = f'<start xmlns="{NAMESPACE}" order="soon"/>'
+    outcome = run("guests-start", "fake:///default")
+    assert started(outcome) == three
+    assert outcome.status == 1
+    assert "does not say when a guest starts" in outcome.err
+
+
+@pytest.mark.parametrize("words", [("--order", "soon"), ("--delay", "-1"), ("--disable", "--order", "1")])
+def test_what_is_no_order_is_refused(run, three, words):
+    assert run("autostart", three[0], *words).status != 0

@@ -362,3 +362,20 @@ def test_nothing_of_a_document_becomes_a_line_of_its_own() -> None:
     config.os.init_arguments = ["a\nlxc.hook.pre-start = /bin/evil"]
     with pytest.raises(InvalidArgument, match="line break"):
         configfile.write(settings(config))
+
+
+def test_when_it_starts_with_the_host_survives() -> None:
+    from polyvisor.operations.startplace import NAMESPACE, StartPlace, read_start_place
+
+    text = "lxc.uts.name = box\nlxc.rootfs.path = dir:/srv/box\nlxc.start.order = 7\nlxc.start.delay = 3\n"
+    found = imported(text)
+    assert found.metadata is not None
+    assert read_start_place(found.metadata.get(NAMESPACE) or "") == StartPlace(7, 3)
+    lines = settings(found)
+    assert ("lxc.start.order", "7") in lines
+    assert ("lxc.start.delay", "3") in lines
+
+
+def test_a_start_that_is_no_number_is_refused() -> None:
+    with pytest.raises(InvalidArgument, match=r"lxc\.start\.order 'soon'"):
+        imported("lxc.uts.name = box\nlxc.rootfs.path = dir:/srv/box\nlxc.start.order = soon\n")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from polyvisor.cli.shell import Shell
     from polyvisor.objects.connection import Connection
     from polyvisor.objects.domain import Domain
+    from polyvisor.operations.startplace import StartPlace
 
 LOOK_AGAIN = 0.2
 """Seconds between looks at who still runs. A guest takes seconds to go, and one look is one operation."""
@@ -61,20 +62,26 @@ class Tally:
 @command("guests-start")
 @uris
 @click.option(
-    "--delay", type=click.FloatRange(min=0), default=0.0, metavar="SECONDS", help="Wait between two starts; default 0."
+    "--delay",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Wait between two starts, where a domain does not say how long; default 0.",
 )
 def guests_start(shell: Shell, uri: tuple[str, ...], delay: float) -> int:
-    """Domains that run already are left alone, so that it may be called again. They start one after the other, in the
-    order of their names; one that fails does not keep the others back. Marks of `autostart --once` are used up.
+    """Domains that run already are left alone, so that it may be called again. They start one after the other, by
+    the order that `autostart --order` gave them and then by name, with the delays that it gave them; one that fails
+    does not keep the others back. Marks of `autostart --once` are used up.
     """
     tally = Tally(shell)
     with ExitStack() as opened:
-        started = 0
+        started, pause = 0, delay
         for connection in _connections(shell, uri, tally, opened):
-            for found, once in _marked(connection, tally):
+            for found, once, place in _marked(connection, tally):
                 if started:
-                    time.sleep(delay)
+                    time.sleep(pause)
                 started += 1
+                pause = delay if place.delay is None else place.delay
                 _start(found, once, tally)
     return tally.end("started")
 
@@ -136,8 +143,8 @@ def _found(shell: Shell, tally: Tally) -> Iterator[str]:
             yield answer
 
 
-def _marked(connection: Connection, tally: Tally) -> Iterable[tuple[Domain, bool]]:
-    """The domains of ``connection`` to start, by name, and whether only this once."""
+def _marked(connection: Connection, tally: Tally) -> Iterable[tuple[Domain, bool, StartPlace]]:
+    """The domains of ``connection`` to start, in order, whether only this once, and when."""
     try:
         idle = sorted(connection.domains(active=False, columns=()), key=lambda row: row.name)
         always = {row.ref.uuid for row in connection.domains(active=False, autostart=True, columns=())}
@@ -147,8 +154,21 @@ def _marked(connection: Connection, tally: Tally) -> Iterable[tuple[Domain, bool
     except PolyvisorError as error:
         tally.bad(error, uri=str(connection.uri))
         return []
-    wanted = [row.ref.uuid for row in idle if row.ref.uuid in always | once]
-    return [(connection.domain(uuid=uuid), uuid in once) for uuid in wanted]
+    wanted = [connection.domain(uuid=row.ref.uuid) for row in idle if row.ref.uuid in always | once]
+    placed = [(found, found.uuid in once, _place(connection, found, tally)) for found in wanted]
+    return sorted(placed, key=lambda each: each[2].order)  # of the same order they stay sorted by name
+
+
+def _place(connection: Connection, found: Domain, tally: Tally) -> StartPlace:
+    """When a domain starts; one whose document does not say it rightly starts all the same, which is told."""
+    from polyvisor.cli.configuration import start_place
+    from polyvisor.operations.startplace import StartPlace
+
+    try:
+        return start_place(found) if connection.supports("domain.metadata") else StartPlace()
+    except PolyvisorError as error:
+        tally.bad(error, uri=str(connection.uri), name=found.name)
+        return StartPlace()
 
 
 def _start(found: Domain, once: bool, tally: Tally) -> None:

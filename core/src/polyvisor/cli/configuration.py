@@ -18,6 +18,7 @@ from polyvisor.operations.records import Affect
 if TYPE_CHECKING:
     from polyvisor.cli.shell import Shell
     from polyvisor.objects.domain import Domain
+    from polyvisor.operations.startplace import StartPlace
 
 
 @command("define")
@@ -140,9 +141,21 @@ def domrename(shell: Shell, domain: str, new_name: str) -> None:
 @domain()
 @flag("disable", "Start it no longer.")
 @flag("once", "Only the next time the host comes up.")
-def autostart(shell: Shell, domain: str, disable: bool, once: bool) -> None:
-    """Only a domain with a stored configuration can start with the host."""
+@click.option("--order", type=int, metavar="NUMBER", help="Those of a lower number start first; default 0.")
+@click.option(
+    "--delay", type=click.FloatRange(min=0), metavar="SECONDS", help="Wait so long after it before the next starts."
+)
+def autostart(shell: Shell, domain: str, disable: bool, once: bool, order: int | None, delay: float | None) -> None:
+    """Only a domain with a stored configuration can start with the host.
+
+    The order and the delay are kept in its document, and stay as they are unless they are given. `guests-start` heeds
+    them; a host that starts its domains itself, such as VMware ESX, has an order of its own.
+    """
+    exclusive("disable", "order")
+    exclusive("disable", "delay")
     found = shell.domain(domain)
+    if order is not None or delay is not None:
+        _place(found, order, delay)
     if once:
         found.set_autostart_once(not disable)
     else:
@@ -151,6 +164,26 @@ def autostart(shell: Shell, domain: str, disable: bool, once: bool) -> None:
     shell.done(
         f"Domain '{found.name}' {how}{' once' if once else ''}", autostart=not disable, once=once, **facts(found)
     )
+
+
+def _place(found: Domain, order: int | None, delay: float | None) -> None:
+    """Write into the stored document when the domain starts; what is None stays as it is."""
+    from polyvisor.operations.startplace import NAMESPACE, PREFIX, StartPlace
+
+    before = start_place(found)
+    place = StartPlace(before.order if order is None else order, before.delay if delay is None else delay)
+    found.set_metadata(MetadataKind.ELEMENT, place.xml, uri=NAMESPACE, key=PREFIX, affect=Affect.CONFIG)
+
+
+def start_place(found: Domain) -> StartPlace:
+    """When the domain starts among those that start with the host, by its stored document."""
+    from polyvisor.operations.startplace import NAMESPACE, StartPlace, read_start_place
+
+    which = {"affect": Affect.CONFIG} if found.is_active else {}
+    try:
+        return read_start_place(found.metadata(MetadataKind.ELEMENT, uri=NAMESPACE, **which))
+    except NoSuchMetadata:
+        return StartPlace()
 
 
 @command("desc")

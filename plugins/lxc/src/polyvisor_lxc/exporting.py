@@ -7,6 +7,7 @@ it starts itself (that is :mod:`polyvisor_lxc.translation`). What only the host 
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from collections.abc import Callable, Iterator
@@ -76,7 +77,21 @@ def settings(config: Domain, host: Host | None = None) -> list[tuple[str, str]]:
         *declared.devices(config, 2 if host.unified else 1, host.device_number),
         *_limits(config, host),
         *_labels(config),
+        *_start_place(config),
     ]
+
+
+def _start_place(config: Domain) -> Settings:
+    """When it starts among those that start with the host; liblxc waits whole seconds."""
+    from polyvisor.operations.startplace import NAMESPACE, read_start_place
+
+    xml = config.metadata.get(NAMESPACE) if config.metadata is not None else None
+    if xml is None:
+        return
+    place = read_start_place(xml)
+    yield "lxc.start.order", str(place.order)
+    if place.delay is not None:
+        yield "lxc.start.delay", str(math.ceil(place.delay))
 
 
 def _networks(config: Domain, host: Host) -> Settings:

@@ -122,12 +122,30 @@ def from_configuration(text: str) -> Domain:
         seclabels=_labels(settings),
         extensions=_namespaces(settings),
     )
-    for tune in (_memory, _processors, _block):
+    for tune in (_memory, _processors, _block, _start_place):
         tune(settings, domain)
     for setting in settings.settings:
         if setting.key not in _UNDERSTOOD and not setting.key.startswith((*WITHOUT_A_PLACE, *_TUNED)):
             log.warning("line %d: a domain document has no place for %s; left out", setting.line, setting.key)
     return domain
+
+
+def _start_place(settings: Configuration, domain: Domain) -> None:
+    """When it starts among those that start with the host; that it does is no part of a document."""
+    from polyvisor.operations.configuration import MetadataKind
+    from polyvisor.operations.metadata import write_metadata
+    from polyvisor.operations.startplace import NAMESPACE, PREFIX, StartPlace
+
+    order, delay = settings.get("lxc.start.order"), settings.get("lxc.start.delay")
+    if order is None and delay is None:
+        return
+    try:
+        place = StartPlace(int(order or 0), float(delay) if delay is not None else None)
+    except ValueError:
+        raise InvalidArgument(
+            f"lxc.start.order {order!r} or lxc.start.delay {delay!r} is no whole number", driver="lxc"
+        ) from None
+    write_metadata(domain, MetadataKind.ELEMENT, place.xml, uri=NAMESPACE, key=PREFIX)
 
 
 def _refuse(settings: Configuration) -> None:
