@@ -212,7 +212,7 @@ def test_a_route_that_cannot_be_is_told_in_the_words_of_who_knows(connection, do
       <route family='ipv4' address='10.99.0.0' prefix='16' gateway='192.0.2.1'/></interface>"""
     with pytest.raises(HypervisorError, match="invalid gateway") as told:
         connection.define(document(devices=card)).start()
-    assert "network" in (told.value.hint or "")
+    assert "interfaces" in (told.value.hint or "")
 
 
 def test_a_link_that_is_down_stays_down(start, bridge) -> None:
