@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from polyvisor.errors import HostError, UnsupportedConfiguration
+import polyvisor
+from polyvisor.errors import HostError, InvalidArgument, UnsupportedConfiguration
 from polyvisor_lxc import changes, quantities, statistics
 from polyvisor_lxc.cgroups import Group, Hierarchies, hierarchies
 
@@ -251,3 +252,25 @@ def test_the_groups_of_a_process_are_read_from_its_memberships(tmp_path: Path) -
         "cpuacct": "/c/lxc.payload.box",
         "": "/u/lxc.payload.box",
     }
+
+
+@pytest.mark.parametrize(
+    ("where", "most", "default"),
+    [
+        (Hierarchies({"cpu": "/cpu"}, None, frozenset()), 262144, 1024),
+        (Hierarchies({}, "/u", frozenset({"cpu"})), 10000, 100),
+    ],
+)
+def test_shares_are_what_the_version_of_the_host_has(
+    tmp_path: Path, where: Hierarchies, most: int, default: int
+) -> None:
+    with polyvisor.open(f"lxc:///embed?root={tmp_path}") as connection:
+        connection._invoker.session.hierarchies = where
+        domain = connection.define(
+            "<domain type='lxc'><name>box</name><memory>65536</memory><os><type>exe</type></os><devices><filesystem>"
+            "<source dir='/srv/box'/><target dir='/'/></filesystem></devices></domain>"
+        )
+        assert domain.scheduler().parameters.values["cpu_shares"] == default
+        domain.set_scheduler_parameters({"cpu_shares": most})
+        with pytest.raises(InvalidArgument, match=str(most)):
+            domain.set_scheduler_parameters({"cpu_shares": most + 1})

@@ -17,7 +17,7 @@ from polyvisor.operations.records import Parameters
 from polyvisor.operations.vcpus import Scheduler, VcpuInfo, VcpuState
 from polyvisor.spi import Affect, DomainRef, DomainState
 from polyvisor_lxc import changes, guests
-from polyvisor_lxc.quantities import PERIOD
+from polyvisor_lxc.quantities import PERIOD, WEIGHTS
 from polyvisor_lxc.session import LxcSession
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def scheduler(session: LxcSession, domain: DomainRef, affect: Affect) -> Schedul
     """The share of the kernel's fair scheduler."""
     tune = changes.reading(session, domain, affect).cputune
     values: dict[str, int | float | bool | str] = {}
-    for name, (attribute, _, default) in _TUNABLES.items():
+    for name, (attribute, _, default) in _tunables(session).items():
         value = getattr(tune, attribute, None)
         values[name] = default if value is None else value
     return Scheduler("posix", Parameters(values))
@@ -185,12 +185,13 @@ def scheduler(session: LxcSession, domain: DomainRef, affect: Affect) -> Schedul
 
 def set_scheduler(session: LxcSession, domain: DomainRef, parameters: Mapping[str, int], affect: Affect) -> None:
     """Change shares, period or quota."""
+    tunables = _tunables(session)
     for name, value in parameters.items():
-        if name not in _TUNABLES:
+        if name not in tunables:
             raise InvalidArgument(
-                f"containers have no scheduler tunable {name!r}", driver="lxc", hint=f"known: {', '.join(_TUNABLES)}"
+                f"containers have no scheduler tunable {name!r}", driver="lxc", hint=f"known: {', '.join(tunables)}"
             )
-        legal = _TUNABLES[name][1]
+        legal = tunables[name][1]
         if value not in legal or (name == "vcpu_quota" and 0 < value < 1000):
             raise InvalidArgument(f"{name} must be from {legal[0]} to {legal[-1]}, not {value}", driver="lxc")
     with changes.changing(session, domain, affect) as change:
@@ -200,6 +201,13 @@ def set_scheduler(session: LxcSession, domain: DomainRef, parameters: Mapping[st
             _tidy(config)
     if parameters:
         changes.tell_tuned(session, change, {f"cputune.{name}": value for name, value in parameters.items()})
+
+
+def _tunables(session: LxcSession) -> dict[str, tuple[str, range, int]]:
+    """Those of the version of control groups that this host has: shares are weights in version 2."""
+    if session.hierarchies.version("cpu") == 2:
+        return {**_TUNABLES, "cpu_shares": ("shares", WEIGHTS, 100)}
+    return _TUNABLES
 
 
 def _tune(config: Domain) -> CpuTune:
