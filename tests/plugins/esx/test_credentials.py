@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -110,3 +111,61 @@ def test_at_last_somebody_is_asked(tmp_path: Path) -> None:
 
 def test_a_password_is_not_shown() -> None:
     assert "secret" not in repr(credentials.Credentials("root", "secret"))
+
+
+# -- the system's keyring -------------------------------------------------------------------------------------------
+
+
+class KeyringError(Exception):
+    """Of the package keyring."""
+
+
+@pytest.fixture
+def keyring(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]:
+    """A keyring, as the package of that name shows it."""
+    kept: dict[tuple[str, str], str] = {}
+    package, errors = ModuleType("keyring"), ModuleType("keyring.errors")
+
+    def get_password(service: str, user: str) -> str | None:
+        if service.endswith(":locked.example"):
+            raise KeyringError("the collection is locked")
+        return kept.get((service, user))
+
+    package.get_password = get_password  # type: ignore[attr-defined]
+    errors.KeyringError = KeyringError  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "keyring", package)
+    monkeypatch.setitem(sys.modules, "keyring.errors", errors)
+    return kept
+
+
+def test_the_keyring_knows_users_of_hosts(keyring: dict[tuple[str, str], str]) -> None:
+    keyring["polyvisor:host.example", "root"] = "kept"
+    assert credentials.find("esx", "host.example", None, None, environment={}) == credentials.Credentials(
+        "root", "kept"
+    )
+    with pytest.raises(ConnectFailed, match="nobody knows"):
+        credentials.find("esx", "host.example", "somebody", None, environment={})
+    with pytest.raises(ConnectFailed, match="nobody knows"):
+        credentials.find("esx", "other.example", None, None, environment={})
+
+
+def test_the_keyring_comes_after_the_file_and_before_people(
+    keyring: dict[tuple[str, str], str], known: Mapping[str, str], tmp_path: Path
+) -> None:
+    keyring["polyvisor:host.example", "lab"] = "kept"
+    assert credentials.find("esx", "host.example", "lab", None, environment=known).password == "half=known"
+    elsewhere = {"XDG_CONFIG_HOME": str(tmp_path / "nothing"), "LIBVIRT_AUTH_FILE": str(tmp_path / "nothing")}
+    found = credentials.find(
+        "esx", "host.example", "lab", lambda names, prompt: {"password": "told"}, environment=elsewhere
+    )
+    assert found.password == "kept"
+
+
+def test_a_locked_keyring_asks_people(keyring: dict[tuple[str, str], str], tmp_path: Path) -> None:
+    nothing = {"XDG_CONFIG_HOME": str(tmp_path), "LIBVIRT_AUTH_FILE": str(tmp_path / "nothing")}
+    told = credentials.find(
+        "esx", "locked.example", "root", lambda names, prompt: {"password": "told"}, environment=nothing
+    )
+    assert told.password == "told"
+    with pytest.raises(ConnectFailed, match="nobody knows"):
+        credentials.find("esx", "locked.example", "root", None, environment=nothing)
