@@ -45,8 +45,10 @@ class EsxDriver(DeviceOperations, GuestOperations, SnapshotOperations, TuningOpe
 
     @hookimpl
     def prepare_domain(self, session: EsxSession, config: Domain) -> None:
+        from polyvisor_esx import references
         from polyvisor_esx.layout import lay_out
 
+        references.resolve(session, config)
         lay_out(config)
 
     @hookimpl
