@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from polyvisor.documents import Element
-from polyvisor.errors import InvalidArgument, UnsupportedConfiguration
+from polyvisor.errors import InvalidArgument, InvalidState, NotFound, UnsupportedConfiguration
 from polyvisor.model.domain import Disk, DiskType, Domain, Interface
 from polyvisor.model.domain.devices.interface import BridgeAttachment, InterfaceType, NetworkAttachment
 from polyvisor.model.domain.devices.storage import FileSource, VolumeSource
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def resolve(session: EsxSession, config: Domain) -> None:
     """Say, in place, which files and port groups the disks and cards of a guest are about.
 
-    Asks the server only where a document names a pool or a network. Raises NotFound for a pool that
-    is not there, UnsupportedConfiguration."""
+    Asks the server only where a document names a pool or a network. Raises
+    UnsupportedConfiguration for what is not there."""
     for device in (*config.devices.disks, *config.devices.interfaces) if config.devices else ():
         _resolve(session, device)
 
@@ -54,7 +54,7 @@ def _file(session: EsxSession, source: VolumeSource) -> str:
         raise UnsupportedConfiguration("a disk of VMware's names a pool and a volume of it, and no mode", driver="esx")
     try:
         return str(DatastorePath(pools.find(session, name=source.pool).name, volumes.checked(source.volume)))
-    except InvalidArgument as error:
+    except (InvalidArgument, InvalidState, NotFound) as error:
         raise UnsupportedConfiguration(error.message, driver="esx", hint=error.hint) from None
 
 
