@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from polyvisor.errors import UnsupportedConfiguration
+from polyvisor.errors import HostError, UnsupportedConfiguration
 from polyvisor.local import bus
 from polyvisor.spi import Affect, DomainRef, Event, EventKind
 from polyvisor_lxc import (
@@ -228,14 +228,33 @@ def _change(change: changes.Change, init: int, old: Any, new: Any) -> None:
 
 
 def allow(found: guests.Look, device: Any, *, allowed: bool) -> None:
-    """Let a running container use a device, or no longer."""
-    group = found.group
-    if not group.has("devices") or group.version("devices") != 1:
+    """Let a running container use a device, or no longer.
+
+    Version 1 has files for it. With version 2 a program in the kernel decides, which liblxc's monitor has put there and
+    replaces when it is told to (liblxc 4 and later). Raises HostError, UnsupportedConfiguration."""
+    rule = f"{translation.device_rule(declared.device_path(device))} {declared.access(device)}"
+    name = "devices.allow" if allowed else "devices.deny"
+    if "devices" in found.group.paths:
+        found.group.write("devices", name, rule)
+    elif "" in found.group.paths:
+        _tell_monitor(found, name, rule)
+    else:
         raise UnsupportedConfiguration(
-            "the devices of a running container cannot change under control groups of version 2, where a program in "
-            "the kernel filters them",
+            "the container has no control group that says which devices it may use",
             driver="lxc",
             hint="change the stored configuration (affect=config), and start the container again",
         )
-    rule = f"{translation.device_rule(declared.device_path(device))} {declared.access(device)}"
-    group.write("devices", "devices.allow" if allowed else "devices.deny", rule)
+
+
+def _tell_monitor(found: guests.Look, name: str, rule: str) -> None:
+    if tools.version() < tools.DEVICE_PROGRAMS:
+        raise UnsupportedConfiguration(
+            "this liblxc cannot change the devices of a running container under control groups of version 2",
+            driver="lxc",
+            hint="liblxc 4 can; or change the stored configuration (affect=config), and start the container again",
+        )
+    words = [tools.find("lxc-cgroup"), "--name", str(found.uuid), "--lxcpath", LXCPATH, name, rule]
+    answer = tools.run(words, timeout=tools.LONGEST_START)
+    if answer.code:
+        why = answer.errors.strip().rpartition(" - ")[2] or f"lxc-cgroup ended with status {answer.code}"
+        raise HostError(f"liblxc did not write {rule!r} to {name}: {why}", driver="lxc")

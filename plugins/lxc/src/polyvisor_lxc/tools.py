@@ -20,6 +20,9 @@ OLDEST = (3, 0)
 IDMAPPED_ROOT = (5, 0)
 """Since when ``lxc.rootfs.options`` knows ``idmap=container``."""
 
+DEVICE_PROGRAMS = (4, 0)
+"""Since when liblxc changes which devices a running container uses with control groups of version 2."""
+
 LONGEST_START = 60.0
 """Seconds that a container has to come up."""
 
