@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
 
 import polyvisor
+from polyvisor import model
+from polyvisor.documents import Element, read
 from polyvisor.errors import HostError, InvalidArgument, UnsupportedConfiguration
-from polyvisor_lxc import changes, quantities, statistics
+from polyvisor.model.domain.devices.hostdev import Hostdev
+from polyvisor.spi import DomainState, StateInfo
+from polyvisor_lxc import changes, devices, guests, limits, quantities, statistics, tools
 from polyvisor_lxc.cgroups import Group, Hierarchies, hierarchies
+from polyvisor_lxc.model import CLASSES
 
 V1_FILES = {
     "memory": {
@@ -274,3 +281,98 @@ def test_shares_are_what_the_version_of_the_host_has(
         domain.set_scheduler_parameters({"cpu_shares": most})
         with pytest.raises(InvalidArgument, match=str(most)):
             domain.set_scheduler_parameters({"cpu_shares": most + 1})
+
+
+# -- limits that nobody would be held to ----------------------------------------------------------------------
+
+LIMITED = """<domain type='lxc'><name>box</name><memory unit='MiB'>64</memory>{more}
+  <os><type>exe</type><init>/init</init></os>{relaxed}
+  <devices><filesystem type='mount'><source dir='/srv'/><target dir='/'/></filesystem></devices></domain>"""
+RELAXED = "<container:confinement xmlns:container='urn:polyvisor:lxc:1' limits='no'/>"
+LITTLE = (Hierarchies({}, "/sys/fs/cgroup", frozenset({"pids"})), Hierarchies({"freezer": "/f"}, None, frozenset()))
+
+
+def limited(more: str = "", relaxed: str = "") -> Any:
+    text = LIMITED.format(more=more, relaxed=relaxed)
+    return model.complete("domain", model.parse("domain", text, contributions=CLASSES))
+
+
+@pytest.mark.parametrize("where", LITTLE, ids=["v2", "v1"])
+def test_a_limit_that_would_hold_nobody_is_refused(where: Hierarchies) -> None:
+    with pytest.raises(UnsupportedConfiguration, match=r"<memory> .* would hold nobody.*memory controller") as told:
+        limits.require(limited(), where)
+    assert "limits='no'" in str(told.value.hint)
+    limits.require(limited(relaxed=RELAXED), where)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("<cputune><shares>100</shares></cputune>", "<cputune>"),
+        ("<vcpu cpuset='0'>1</vcpu>", "CPUs"),
+        ("<blkiotune><weight>200</weight></blkiotune>", "<blkiotune>"),
+    ],
+)
+def test_each_limit_needs_its_controller(more: str, said: str) -> None:
+    where = Hierarchies({}, "/sys/fs/cgroup", frozenset({"memory"}))
+    limits.require(limited(), where)
+    with pytest.raises(UnsupportedConfiguration, match=said):
+        limits.require(limited(more), where)
+
+
+def test_a_limit_that_nobody_holds_does_not_change_while_the_container_runs() -> None:
+    before, after = limited(relaxed=RELAXED), limited("<currentMemory unit='MiB'>32</currentMemory>", RELAXED)
+    limits.require_change(before, limited("<title>new</title>", RELAXED), LITTLE[0])
+    with pytest.raises(UnsupportedConfiguration, match="cannot change while it runs"):
+        limits.require_change(before, after, LITTLE[0])
+
+
+# -- devices of a running container, version 2 ----------------------------------------------------------------
+
+DEVICE = "<hostdev mode='capabilities' type='misc'><source><char>/dev/null</char></source></hostdev>"
+
+
+@pytest.fixture
+def monitor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What liblxc's monitor was told: a file that a program in the place of lxc-cgroup writes."""
+    program = tmp_path / "lxc-cgroup"
+    program.write_text(
+        f'#!/bin/sh\n[ ! -e {tmp_path}/fault ] || {{ echo "box: x.c: 1 - no"; exit 1; }} >&2\n'
+        f'printf "%s\\n" "$@" >> {tmp_path}/told\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(tools, "find", lambda name: str(tmp_path / name))
+    monkeypatch.setattr(tools, "version", lambda: (5, 0, 2))
+    return tmp_path
+
+
+@pytest.fixture
+def container(monitor: Path) -> guests.Look:
+    status = {"name": "box", "id": 1, "groups": {"": str(monitor)}}
+    return guests.Look(UUID(int=7), status, True, StateInfo(DomainState.RUNNING, "booted"))
+
+
+@pytest.fixture
+def device() -> Element:
+    return read(DEVICE.encode(), Hostdev)
+
+
+def test_devices_change_by_the_monitor_under_version_2(monitor: Path, container, device) -> None:
+    devices.allow(container, device, allowed=True)
+    devices.allow(container, device, allowed=False)
+    told = (monitor / "told").read_text().splitlines()
+    asked = ["--name", str(UUID(int=7)), "--lxcpath", "/run"]
+    assert told == [*asked, "devices.allow", "c 1:3 rwm", *asked, "devices.deny", "c 1:3 rwm"]
+
+
+def test_a_monitor_that_refuses_is_told_of(monitor: Path, container, device) -> None:
+    (monitor / "fault").touch()
+    with pytest.raises(HostError, match=r"did not write 'c 1:3 rwm' to devices\.allow: no"):
+        devices.allow(container, device, allowed=True)
+
+
+def test_an_old_liblxc_cannot_change_devices_under_version_2(monitor: Path, container, device, monkeypatch) -> None:
+    monkeypatch.setattr(tools, "version", lambda: (3, 1, 0))
+    with pytest.raises(UnsupportedConfiguration, match="cannot change the devices"):
+        devices.allow(container, device, allowed=True)
+    assert not (monitor / "told").exists()

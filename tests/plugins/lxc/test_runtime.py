@@ -183,6 +183,7 @@ def test_each_aspect_is_relaxed_alone(connection, aspect: str) -> None:
         "nonewprivs": bool(lines(found, "lxc.no_new_privs")),
         "masks": any("proc/kcore" in entry for entry in lines(found, "lxc.mount.entry")),
         "sysro": "proc:mixed" in lines(found, "lxc.mount.auto")[0],
+        "limits": confinement.of(connection.domain("box").config()).limits,
     }
     assert [name for name, is_held in held.items() if not is_held] == [aspect]
 

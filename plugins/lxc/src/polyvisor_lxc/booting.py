@@ -52,7 +52,7 @@ def intend(
     if autodestroy:
         status["owner"] = guests.owner()
     plan = preparation.plan(session, running, paused=paused)
-    preparation.check(running, plan)  # refuse now, in our own words, what would fail below
+    preparation.check(session, running, plan)  # refuse now, in our own words, what would fail below
     session.store.write_status(uuid, {**status, "phase": guests.STARTING})
     return running, status, plan
 

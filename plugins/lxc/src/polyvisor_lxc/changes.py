@@ -15,7 +15,7 @@ from polyvisor.errors import HostError, PolyvisorError
 from polyvisor.local import bus, configuration
 from polyvisor.spi import Affect, DomainRef, Event, EventKind
 from polyvisor.state import Entry
-from polyvisor_lxc import guests, quantities
+from polyvisor_lxc import guests, limits, quantities
 from polyvisor_lxc.cgroups import Group
 from polyvisor_lxc.guests import Look
 from polyvisor_lxc.session import LxcSession
@@ -82,6 +82,7 @@ def changing(session: LxcSession, domain: DomainRef, affect: Affect) -> Iterator
 
 
 def _apply(session: LxcSession, change: Change, before: Domain, after: Domain) -> None:
+    limits.require_change(before, after, session.hierarchies)
     settings = quantities.difference(before, after, session.hierarchies)
     if settings:
         change.undo.append(write(change.found.group, settings))

@@ -15,7 +15,7 @@ from polyvisor.errors import UnsupportedConfiguration
 if TYPE_CHECKING:
     from polyvisor.model.domain import Domain
 
-ASPECTS = ("userns", "seccomp", "nonewprivs", "masks", "sysro")
+ASPECTS = ("userns", "seccomp", "nonewprivs", "masks", "sysro", "limits")
 """What ``<container:confinement>`` can relax, each by an attribute of that name."""
 
 DROPPED = (
@@ -79,6 +79,7 @@ class Confined:
     nonewprivs: bool = True
     masks: bool = True
     sysro: bool = True
+    limits: bool = True
 
 
 def of(config: Domain) -> Confined:

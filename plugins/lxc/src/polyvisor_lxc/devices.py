@@ -18,9 +18,10 @@ from polyvisor_lxc import (
     live,
     networks,
     preparation,
+    tools,
     translation,
 )
-from polyvisor_lxc.session import LxcSession
+from polyvisor_lxc.session import LXCPATH, LxcSession
 
 if TYPE_CHECKING:
     from polyvisor.model.domain import Domain

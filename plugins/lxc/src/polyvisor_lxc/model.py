@@ -59,13 +59,15 @@ class Confinement(Element):
     ``userns``: ids of the container are ids of its own, which nobody on the host has (``<idmap>`` says which).
     ``seccomp``: system calls that only harm are refused. ``nonewprivs``: no program gains privileges by being
     executed. ``masks``: files below /proc and /sys that tell about or change the host are hidden. ``sysro``: what
-    remains of /proc/sys and /sys can only be read."""
+    remains of /proc/sys and /sys can only be read. ``limits``: a limit that the document names holds; without control
+    groups for it the container does not start."""
 
     userns: bool | None = attribute(dt.BOOL)
     seccomp: bool | None = attribute(dt.BOOL)
     nonewprivs: bool | None = attribute(dt.BOOL)
     masks: bool | None = attribute(dt.BOOL)
     sysro: bool | None = attribute(dt.BOOL)
+    limits: bool | None = attribute(dt.BOOL)
 
 
 @element("signals", namespace=CONFINEMENT, prefix="container", extends="domain")

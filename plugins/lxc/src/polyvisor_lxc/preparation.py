@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from polyvisor.errors import UnsupportedConfiguration
 from polyvisor.local import configuration
-from polyvisor_lxc import confinement, networks, staging, tools, translation
+from polyvisor_lxc import confinement, limits, networks, staging, tools, translation
 
 if TYPE_CHECKING:
     from polyvisor.model.domain import Domain
@@ -76,8 +76,9 @@ def _namespace(session: LxcSession, kind: str, name: str) -> str:
     return str(guests.require_init(session, domain)[1])
 
 
-def check(running: Domain, made: translation.Plan) -> None:
-    """Raise UnsupportedConfiguration for what would fail in the middle of a start."""
+def check(session: LxcSession, running: Domain, made: translation.Plan) -> None:
+    """Raise UnsupportedConfiguration for what would fail in the middle of a start, or would not be as it says."""
+    limits.require(running, session.hierarchies)
     held: Any = running.devices
     for one in held.filesystems:
         _check_source(one)
