@@ -62,7 +62,10 @@ WHOLE = (
     ),
     "polyvisor.model",
     "polyvisor.model.domaintype",
-    *(f"polyvisor.operations.{module}" for module in ("records", "events", "jobs", "session", "metadata", "startplace", *SUBJECTS)),
+    *(
+        f"polyvisor.operations.{module}"
+        for module in ("records", "events", "jobs", "session", "metadata", "startplace", *SUBJECTS)
+    ),
 )
 """Modules of which every name without a leading underscore is public, if it is defined there."""
 

@@ -1,8 +1,8 @@
 """Everything a driver or an extension needs from Polyvisor, in one place.
 
 Third-party plugins import from here, from ``polyvisor.errors``, ``polyvisor.units``, ``polyvisor.uri``,
-``polyvisor.model``, ``polyvisor.documents``, ``polyvisor.host``, ``polyvisor.state``, ``polyvisor.local`` and the subject
-modules of ``polyvisor.operations`` (for their records). Names with a leading underscore are ours alone.
+``polyvisor.model``, ``polyvisor.documents``, ``polyvisor.host``, ``polyvisor.state``, ``polyvisor.local`` and the
+subject modules of ``polyvisor.operations`` (for their records). Names with a leading underscore are ours alone.
 
 All of it has a version, :data:`HOOKS_VERSION`, apart from the product's; docs/stability.md says what it promises.
 A plugin writes the numbers it was written for into its source, ``hooks_version = (1, 0)``: taking the constant

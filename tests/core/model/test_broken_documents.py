@@ -31,7 +31,7 @@ BROKEN = {
     "unknown-unit": (3, "attribute 'unit' cannot be 'gigs'; expected a unit such as"),
     "two-names": (7, "duplicate <name>: it may stand only once"),
     "pci-slot-too-high": (9, "attribute 'slot' cannot be '0x20'; expected a number from 0x00 to 0x1f"),
-    "source-of-another-type": (9, "unknown attribute 'network'; expected 'bridge'"),
+    "source-of-another-type": (9, "unknown attribute 'dev'; expected"),
     "foreign-namespace": (7, "namespace 'http://acme.example/domain/1.0' of <turbo> belongs to no installed driver"),
     "wrong-root": (1, "the document is a <network>; expected <domain>"),
     "bad-uuid": (3, "<uuid> cannot be 'not-a-uuid'; expected a UUID such as"),
