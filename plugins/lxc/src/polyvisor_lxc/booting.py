@@ -17,7 +17,7 @@ from polyvisor.host.process import Process, children
 from polyvisor.local import bus, configuration, ended
 from polyvisor.spi import DomainRef, Lifecycle
 from polyvisor.state import make_private_directory, reported, write_atomic
-from polyvisor_lxc import guests, journal, links, stopping, tools
+from polyvisor_lxc import guests, journal, stopping, tools
 from polyvisor_lxc.cgroups import Group
 from polyvisor_lxc.session import GuestFiles, LxcSession
 
@@ -188,6 +188,8 @@ def _prepare(session: LxcSession, files: GuestFiles, plan: Plan, running: Domain
 
 def failure(name: str, files: GuestFiles, answer: tools.Answer) -> HypervisorError:
     """Why the container did not come up, in liblxc's words."""
+    from polyvisor_lxc import links
+
     said = links.complaints(files.directory) + journal.complaints(files.journal) or [
         line for line in answer.errors.splitlines() if line
     ]

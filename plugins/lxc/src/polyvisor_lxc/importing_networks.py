@@ -26,21 +26,9 @@ from polyvisor.model.domain.devices.interface import (
     VlanTag,
 )
 from polyvisor_lxc.configfile import Configuration, Network
+from polyvisor_lxc.sections import IPVLAN_MODELS, MACVLAN_MODES, DirectMode
 
 log = logging.getLogger(__name__)
-
-DirectMode = Literal["vepa", "bridge", "private", "passthrough"]
-
-MACVLAN_MODES: dict[str, DirectMode] = {
-    "private": "private",
-    "vepa": "vepa",
-    "bridge": "bridge",
-    "passthru": "passthrough",
-}
-"""Mode of a macvlan interface -> mode of a direct attachment."""
-
-IPVLAN_MODELS = {"l2": "ipvlan-l2", "l3": "ipvlan", "l3s": "ipvlan-l3s"}
-"""Mode of an ipvlan interface -> model of the interface, whose attachment's mode is the isolation."""
 
 ISOLATION: dict[str, DirectMode] = {"bridge": "bridge", "private": "private", "vepa": "vepa"}
 """Isolation of an ipvlan interface -> mode of a direct attachment."""

@@ -6,11 +6,10 @@ The keys are those of lxc.container.conf(5). What liblxc has no key for is :mod:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from polyvisor.errors import UnsupportedConfiguration
 from polyvisor.model.domain.devices.interface import BridgeAttachment, DirectAttachment, NetworkAttachment
-from polyvisor_lxc.importing_networks import IPVLAN_MODELS, MACVLAN_MODES
 from polyvisor_lxc.support import described, only, refusal
 
 if TYPE_CHECKING:
@@ -20,6 +19,19 @@ if TYPE_CHECKING:
 
 Lines = list[tuple[str, str]]
 """Keys without the number of their section, and their values."""
+
+DirectMode = Literal["vepa", "bridge", "private", "passthrough"]
+
+MACVLAN_MODES: dict[str, DirectMode] = {
+    "private": "private",
+    "vepa": "vepa",
+    "bridge": "bridge",
+    "passthru": "passthrough",
+}
+"""Mode of a macvlan interface -> mode of a direct attachment."""
+
+IPVLAN_MODELS = {"l2": "ipvlan-l2", "l3": "ipvlan", "l3s": "ipvlan-l3s"}
+"""Mode of an ipvlan interface -> model of the interface, whose attachment's mode is the isolation."""
 
 IPVLAN_MODES = {model: mode for mode, model in IPVLAN_MODELS.items()} | {"ipvlan-l3": "l3"}
 """Model of a direct interface that is an ipvlan one -> its mode; any other model is a macvlan one."""

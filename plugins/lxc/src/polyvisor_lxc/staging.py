@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from polyvisor.errors import HypervisorError, UnsupportedConfiguration
-from polyvisor_lxc import confinement, kernel, tools
+from polyvisor_lxc import confinement, tools
 from polyvisor_lxc.support import refusal
 
 if TYPE_CHECKING:
@@ -99,6 +99,8 @@ def mounted(running: Domain, work: Callable[[], Result]) -> Result:
     wanted = staged(running)
     if not wanted:
         return work()
+    from polyvisor_lxc import kernel
+
     if os.geteuid():
         raise refusal("an image", wanted[0], why="can be mounted by root only; unpack it into a directory")
 
@@ -113,6 +115,7 @@ def mounted(running: Domain, work: Callable[[], Result]) -> Result:
 
 def detached(image: Any, userns: int | None) -> int:
     """A descriptor of an image, mounted nowhere; see :func:`polyvisor_lxc.kernel.clone_mount`."""
+    from polyvisor_lxc import kernel
 
     def mount() -> int:
         _make_place()
@@ -123,6 +126,8 @@ def detached(image: Any, userns: int | None) -> int:
 
 
 def _make_place() -> None:
+    from polyvisor_lxc import kernel
+
     os.makedirs(PLACE, mode=0o755, exist_ok=True)
     kernel.mount_memory(PLACE, _SIZE, readonly=False)
     os.chmod(PLACE, 0o755)
@@ -130,6 +135,8 @@ def _make_place() -> None:
 
 def _mount(one: Any) -> None:
     """Images by mount(8), which knows what is in one, and has loop devices go with their mounts."""
+    from polyvisor_lxc import kernel
+
     target = place(one)
     if one.type in ("mount", "bind"):
         if os.path.isdir(one.source.dir):
