@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import http.server
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -382,6 +383,77 @@ def test_an_expired_session_is_renewed(server: Server, read: Read, stub: transpo
     server.answers = [(500, envelope(EXPIRED), {}), (200, page(*names(1)), {})]
     assert len(read()) == 1
     assert logins == [1]
+
+
+# -- in parts ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def parts(stub: transport.Transport, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Iterator[Any]]:
+    """Reads the names of so many guests, two at a time."""
+    monkeypatch.setattr(properties, "PART", 2)
+
+    def read(count: int) -> Iterator[Any]:
+        machines = [vim.VirtualMachine(f"vm-{number}", stub) for number in range(1, count + 1)]
+        return properties.in_parts(Collector("c", stub), vim.VirtualMachine, ("name",), machines)
+
+    return read
+
+
+Parts = Callable[[int], Iterator[Any]]
+
+
+def test_the_next_part_is_asked_for_before_this_one_is_looked_at(server: Server, parts: Parts) -> None:
+    server.answers = [(200, page(*names(2)), {}), (200, page(*names(2, 3)), {}), (200, page(*names(1, 5)), {})]
+    reading = parts(5)
+    assert next(reading)[1]["name"] == "g1"
+    assert reached(lambda: len(server.requests) == 2)
+    assert [row["name"] for _ref, row in reading] == ["g2", "g3", "g4", "g5"]
+    assert [request.count(b"<objectSet>") for request in server.requests] == [2, 2, 1]
+
+
+def reached(condition: Callable[[], bool]) -> bool:
+    """Whether it comes true within ten seconds."""
+    until = time.monotonic() + 10
+    while not condition() and time.monotonic() < until:
+        threading.Event().wait(0.005)
+    return condition()
+
+
+def test_no_guests_are_no_question(server: Server, parts: Parts) -> None:
+    assert list(parts(0)) == []
+    assert server.requests == []
+
+
+def test_parts_have_pages_too(server: Server, parts: Parts) -> None:
+    server.answers = [
+        (200, page(*names(1), token="t"), {}),
+        (200, page(*names(1, 2), call="ContinueRetrievePropertiesEx"), {}),
+    ]
+    assert [row["name"] for _ref, row in parts(2)] == ["g1", "g2"]
+
+
+@pytest.mark.parametrize("bad", [(503, b"busy", {}), (200, b"<html", {}), (500, envelope(GONE), {})])
+def test_a_part_that_fails_is_asked_for_again(server: Server, parts: Parts, bad: Answer) -> None:
+    server.answers = [bad, (200, page(*names(2)), {})]
+    assert len(list(parts(2))) == 2
+
+
+def test_a_login_that_expires_between_parts_is_renewed(server: Server, parts: Parts, stub: transport.Transport) -> None:
+    logins: list[int] = []
+    stub.login = lambda: logins.append(1)
+    expired = (500, envelope(EXPIRED), {})
+    server.answers = [(200, page(*names(2)), {}), expired, expired, (200, page(*names(2, 3)), {})]
+    assert len(list(parts(4))) == 4
+    assert logins == [1]
+
+
+def test_who_stops_reading_leaves_nothing_open(server: Server, parts: Parts, stub: transport.Transport) -> None:
+    server.answers = [(200, page(*names(2)), {}), (200, page(*names(2, 3)), {})]
+    reading: Any = parts(4)
+    next(reading)
+    reading.close()
+    assert stub.pool == []
 
 
 def test_arguments_may_be_written_beforehand(server: Server, stub: transport.Transport) -> None:

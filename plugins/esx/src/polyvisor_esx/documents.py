@@ -1,4 +1,4 @@
-"""The documents of all guests of a connection at once, in as many requests as for one."""
+"""The documents of all guests of a connection at once, in few requests."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pyVmomi import vim
 
 from polyvisor.spi import DomainRef
 from polyvisor_esx import configuration, vim_reading
+from polyvisor_esx.properties import in_parts
 from polyvisor_esx.session import IDENTITY, EsxSession, ref_of, uuid_of
 
 if TYPE_CHECKING:
@@ -18,13 +19,12 @@ PATHS = tuple(dict.fromkeys((*vim_reading.PATHS, *IDENTITY, "runtime.host")))
 
 
 def every(session: EsxSession) -> Iterator[tuple[DomainRef, Domain]]:
-    """Each guest with its document; two requests, however many there are."""
-    rows = session.properties(vim.VirtualMachine, PATHS)
+    """Each guest with its document: two requests, and one for each :data:`polyvisor_esx.properties.PART` of them."""
+    machines = list(session.properties(vim.VirtualMachine, ("name",)))
     networks = {ref._GetMoId(): row["name"] for ref, row in session.properties(vim.Network, ("name",)).items()}
-    for machine in tuple(rows):
-        row = rows.pop(machine)  # what was looked at of it is let go
+    for machine, row in in_parts(session.content.propertyCollector, vim.VirtualMachine, PATHS, machines):
         if uuid_of(row) is None or "config.hardware" not in row:
-            continue  # the server is still making it, or cannot read its configuration
+            continue  # it is gone, the server is still making it, or cannot read its configuration
         ref = ref_of(machine, row)
         session.learn(ref.uuid, machine)
         yield ref, configuration.made_document(session, machine, row, networks)

@@ -23,6 +23,9 @@ Collector = vmodl.query.PropertyCollector
 CHUNK = 500
 """Objects named one by one in a request at most: the request itself has to stay small."""
 
+PART = 250
+"""Objects whose properties are asked for at once where they are many and large."""
+
 Row = dict[str, Any]
 
 
@@ -60,9 +63,33 @@ def related_filter(kind: Any, paths: Sequence[str], origin: Any, path: str) -> A
     return _filter(kind, paths, [place])
 
 
-def _filter(kind: Any, paths: Sequence[str], places: list[Any]) -> Any:
+def _filter(kind: Any, paths: Sequence[str], places: list[Any], *, gone: bool | None = None) -> Any:
+    """``gone`` says that objects which are gone are no fault."""
     wanted = Collector.PropertySpec(type=kind, pathSet=list(paths), all=False)
-    return Collector.FilterSpec(objectSet=places, propSet=[wanted], reportMissingObjectsInResults=None)
+    return Collector.FilterSpec(objectSet=places, propSet=[wanted], reportMissingObjectsInResults=gone)
+
+
+def in_parts(collector: Any, kind: Any, paths: Sequence[str], objects: Sequence[Any]) -> Iterator[tuple[Any, Row]]:
+    """Properties of many objects, :data:`PART` of them at a time: while one part is looked at, the server is asked for
+    the next. Objects that are gone are left out."""
+    stub = collector._GetStub()
+
+    def asked(start: int) -> Any:
+        places = [Collector.ObjectSpec(obj=each) for each in objects[start : start + PART]]
+        filters = [_filter(kind, paths, places, gone=True)]
+        return stub.ahead(
+            collector, Collector.RetrievePropertiesEx, specSet=filters, options=Collector.RetrieveOptions()
+        )
+
+    ahead: Any = asked(0) if objects else None
+    try:
+        for start in range(PART, len(objects) + PART, PART):
+            page = ahead.fetch()
+            ahead = asked(start) if start < len(objects) else None
+            yield from _pages(collector, page)
+    finally:
+        if ahead is not None:
+            ahead.drop()
 
 
 def _retrieved(collector: Any, filters: list[Any]) -> dict[Any, Row]:
@@ -78,17 +105,24 @@ def _retrieved(collector: Any, filters: list[Any]) -> dict[Any, Row]:
 
 def _viewed(collector: Any, filters: list[Any]) -> dict[Any, Row]:
     """Every page of an answer, as views."""
-    stub = collector._GetStub()
+    page = collector._GetStub().answer(
+        collector, Collector.RetrievePropertiesEx, specSet=filters, options=Collector.RetrieveOptions()
+    )
     found: dict[Any, Row] = {}
-    page = stub.answer(collector, Collector.RetrievePropertiesEx, specSet=filters, options=Collector.RetrieveOptions())
+    for ref, row in _pages(collector, page):
+        found.setdefault(ref, {}).update(row)
+    return found
+
+
+def _pages(collector: Any, page: etree._Element | None) -> Iterator[tuple[Any, Row]]:
+    """What a page holds, and those that follow it."""
+    stub = collector._GetStub()
     while page is not None:
         token = None
         for result in replies.children(page, "returnval"):
             token = next((each.text for each in replies.children(result, "token")), None)
-            for ref, row in rows_of(result, stub):
-                found.setdefault(ref, {}).update(row)
+            yield from rows_of(result, stub)
         page = stub.answer(collector, Collector.ContinueRetrievePropertiesEx, token=token) if token else None
-    return found
 
 
 OBJECTS, OBJECT, SET, MISSING, PATH = map(replies.tag, ("objects", "obj", "propSet", "missingSet", "path"))

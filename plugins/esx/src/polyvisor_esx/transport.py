@@ -260,13 +260,29 @@ class Transport(SoapStubAdapter):  # type: ignore[misc]
                 time.sleep(PAUSE * 2**attempt)
         raise AssertionError("unreachable")
 
+    def ahead(self, mo: Any, method: Any, **arguments: Any) -> Ahead:
+        """Ask a question whose answer is fetched later, so that the server thinks while the caller does."""
+        return Ahead(self, mo, method, arguments)
+
     def _posted(self, mo: Any, info: Any, args: Any, written: str) -> etree._Element:
-        """The answer to one request, parsed while it arrives; raises the server's faults as pyvmomi does."""
+        """The answer to one request; raises the server's faults as pyvmomi does."""
+        return self.received(self.sent(mo, info, args, written), info)
+
+    def sent(self, mo: Any, info: Any, args: Any, written: str = "") -> Any:
+        """The connection over which a request was sent."""
         before, end, after = self.SerializeRequest(mo, info, args).rpartition(f"</{info.wsdlName}>".encode())
         request = before + written.encode() + end + after
         connection = self.GetConnection()
         try:
             connection.request("POST", self.path, request, self._headers())
+        except BaseException:
+            self._dropped(connection)
+            raise
+        return connection
+
+    def received(self, connection: Any, info: Any) -> etree._Element:
+        """The answer that comes over a connection, parsed while it arrives."""
+        try:
             response = connection.getresponse()
             if response.status not in (200, 500):
                 raise http.client.HTTPException(f"{response.status} {response.reason}")
@@ -307,6 +323,38 @@ class Transport(SoapStubAdapter):  # type: ignore[misc]
         """Make no call any more; drop the connections."""
         self._closed = True
         self.DropConnections()
+
+
+class Ahead:
+    """A question that was sent, and its answer, which is fetched at most once. Whatever goes wrong on the way, the
+    question is asked again when the answer is wanted: it has to be one that may be repeated."""
+
+    def __init__(self, transport: Transport, mo: Any, method: Any, arguments: dict[str, Any]) -> None:
+        self._transport = transport
+        self._again = partial(transport.answer, mo, method, **arguments)
+        self._info = method.info
+        self._connection: Any = None
+        try:
+            self._connection = transport.sent(mo, self._info, [arguments.get(each.name) for each in self._info.params])
+            transport.calls += 1
+        except (OSError, http.client.HTTPException) as error:
+            log.info("%s could not be sent ahead: %s", self._info.wsdlName, error)
+
+    def fetch(self) -> etree._Element:
+        """The answer; raises errors of ours only."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                return self._transport.received(connection, self._info)
+            except (OSError, http.client.HTTPException, vmodl.MethodFault) as error:
+                log.info("%s is asked again: %s", self._info.wsdlName, error)
+        return self._again()
+
+    def drop(self) -> None:
+        """The answer is not wanted any more."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
 
 def _pieces(response: http.client.HTTPResponse) -> Iterator[bytes]:
