@@ -104,6 +104,12 @@ def test_a_virtual_port_is_put_together_from_all_three(attach) -> None:
     assert (port.type, port.parameters.profileid, port.parameters.interfaceid) == ("openvswitch", "fast", PORT)
 
 
+def test_numbers_of_virtual_ports_agree_in_any_notation(attach) -> None:
+    parameters = "<virtualport type='802.1Qbg'><parameters managerid='{}'/></virtualport>"
+    made = attach(BRIDGED.format(parameters.format("11")), parameters.format("0x0b"))
+    assert made.virtualport.parameters.managerid == "11"
+
+
 def test_virtual_ports_that_contradict_one_another_are_told_with_both_sides(attach) -> None:
     with pytest.raises(InvalidDocument, match=r"'openvswitch' by network 'net'|'802.1Qbh' by the interface"):
         attach(BRIDGED.format("<virtualport type='openvswitch'/>"), "<virtualport type='802.1Qbh'/>")

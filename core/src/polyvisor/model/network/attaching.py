@@ -161,9 +161,10 @@ def _require_floor(made: domain.Interface, network: Network) -> None:
 
 def _virtual_port(interface: domain.Interface, group: PortGroup | None, network: Network) -> domain.VirtualPort | None:
     """What the three say of the virtual port, put together."""
-    said = [("the interface", interface.virtualport)]
-    said += [(f"port group {group.name!r}", group.virtualport)] if group is not None else []  # type: ignore[list-item]
-    said.append((f"network {network.name!r}", network.virtualport))  # type: ignore[arg-type]
+    said: list[tuple[str, Any]] = [("the interface", interface.virtualport)]
+    if group is not None:
+        said.append((f"port group {group.name!r}", group.virtualport))
+    said.append((f"network {network.name!r}", network.virtualport))
     kind: tuple[str, str] | None = None
     parameters: dict[str, tuple[str, str]] = {}
     for where, port in said:
@@ -174,14 +175,17 @@ def _virtual_port(interface: domain.Interface, group: PortGroup | None, network:
         held: Any = getattr(port, "parameters", None)
         for field in type(held).fields() if held is not None else ():
             if (value := getattr(held, field.attr)) is not None:
-                parameters[field.attr] = _agreed(field.attr, parameters.get(field.attr), (str(value), where))
+                parameters[field.attr] = _agreed(field.attr, parameters.get(field.attr), (_decimal(str(value)), where))
     if kind is None and not parameters:
         return None
     values: dict[str, Any] = {name: value for name, (value, _) in parameters.items()}
-    return domain.VirtualPort(
-        type=kind[0] if kind is not None else None,  # type: ignore[arg-type]
-        parameters=domain.VirtualPortParameters(**values) if values else None,
-    )
+    made: Any = kind[0] if kind is not None else None
+    return domain.VirtualPort(type=made, parameters=domain.VirtualPortParameters(**values) if values else None)
+
+
+def _decimal(text: str) -> str:
+    """A number in one notation: interfaces have it as it was written, networks in decimal."""
+    return str(int(text, 16)) if text.startswith(("0x", "0X")) else text
 
 
 def _agreed(name: str, before: tuple[str, str] | None, said: tuple[str, str]) -> tuple[str, str]:
