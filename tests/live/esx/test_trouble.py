@@ -355,3 +355,14 @@ def test_a_server_that_is_gone_lets_one_close(trouble: Trouble) -> None:
     trouble.make = lambda name: "drop"
     connection.close()
     assert connection.closed
+
+
+def test_a_server_that_is_silent_does_not_keep_one(
+    trouble: Trouble, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(session, "LAST_WORD", 0.1)
+    caplog.set_level("INFO")
+    connection = polyvisor.open(trouble.uri, credentials=trouble.server.credentials)
+    trouble.once("hold", "Logout")
+    connection.close()
+    assert "did not answer Logout in time" in caplog.text

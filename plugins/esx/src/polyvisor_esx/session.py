@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 KEEP_ALIVE = 600
 """Seconds between calls that keep an idle session: servers end it after 30 minutes."""
 
+LAST_WORD = 5.0
+"""Seconds that a server has to take leave: it ends idle sessions by itself."""
+
 IDENTITY = ("name", "config.uuid", "runtime.powerState")
 
 
@@ -238,6 +241,7 @@ class EsxSession(Session):
         self.watch(False)
         try:
             self.transport.login = None
+            self.transport.hurry(LAST_WORD)
             self.content.sessionManager.Logout()
         except PolyvisorError as error:
             log.info("could not log out of %s: %s", self.address.host, error)

@@ -319,6 +319,14 @@ class Transport(SoapStubAdapter):  # type: ignore[misc]
         connection.close()
         self.DropConnections()
 
+    def hurry(self, seconds: float) -> None:
+        """Give answers no longer than that from now on."""
+        self.schemeArgs["timeout"] = min(seconds, self.timeout)
+        with self.lock:
+            for connection, _since in self.pool:
+                if connection.sock is not None:
+                    connection.sock.settimeout(min(seconds, self.timeout))
+
     def shut(self) -> None:
         """Make no call any more; drop the connections."""
         self._closed = True
