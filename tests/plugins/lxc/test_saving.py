@@ -301,6 +301,23 @@ def test_what_criu_or_liblxc_cannot_do_is_refused_before(
     assert domain.state().state is DomainState.RUNNING
 
 
+@pytest.mark.parametrize("fit", [True, False])
+def test_the_host_says_whether_containers_can_be_saved(programs, fit: bool) -> None:
+    from polyvisor.spi import URI, ConnectContext
+    from polyvisor.state import Paths
+    from polyvisor_lxc.audit import host_findings
+    from polyvisor_lxc.session import LxcSession
+
+    if not fit:
+        (programs / "unfit").touch()
+    session = LxcSession(
+        URI("lxc", "/embed"), ConnectContext(events=lambda event: None), Paths.embedded("lxc", programs)
+    )
+    (saving,) = [found for found in host_findings(session) if found.aspect == "saving"]
+    assert saving.confined is fit
+    assert saving.detail.startswith("CRIU 4.1" if fit else "CRIU 4.1 does not work with this kernel")
+
+
 def test_options_of_other_hypervisors_are_refused(box, tmp_path: Path) -> None:
     with pytest.raises(UnsupportedOption):
         box.save(f"{tmp_path}/saved", format="zstd")

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from polyvisor.errors import InvalidState
+from polyvisor.errors import InvalidState, UnsupportedConfiguration
 from polyvisor.operations.security import SecurityLabel
 from polyvisor.spi import DomainRef
 from polyvisor_lxc import confinement, guests
@@ -53,6 +53,27 @@ def findings(session: LxcSession, domain: DomainRef) -> list[Finding]:
         ]
     except (FileNotFoundError, ProcessLookupError) as error:
         raise InvalidState(f"{domain} has just stopped", target=str(domain), driver="lxc") from error
+
+
+def host_findings(session: LxcSession) -> list[Finding]:
+    """What this host lets containers do; ``confined`` is False where something of it is not to be had."""
+    from polyvisor_lxc import criu, limits, tools
+
+    where, check = session.hierarchies, criu.check()
+    found = [Finding("liblxc", True, ".".join(map(str, tools.version())))]
+    for controller in (*limits.CONTROLLERS, "devices", "freezer"):
+        version = where.version(controller)
+        told = "no control groups" if version is None else f"control groups of version {version}"
+        found.append(Finding(controller, version is not None, told))
+    return [*found, _ids_granted(), Finding("saving", check.possible, check.why)]
+
+
+def _ids_granted() -> Finding:
+    try:
+        first, count = confinement.id_range(0)
+    except UnsupportedConfiguration as error:
+        return Finding("ids", False, error.message)
+    return Finding("ids", True, f"{count} from {first} on")
 
 
 def _status(init: int) -> dict[str, str]:

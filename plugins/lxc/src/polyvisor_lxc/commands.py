@@ -118,6 +118,18 @@ def _verdict(found: list[Finding]) -> int:
     return 1 if wanting else 0
 
 
+@lxc.command("host")
+@click.pass_obj
+def host(shell: Any) -> None:
+    """Say what this host lets containers do: control groups for limits, ids of their own, saving by CRIU."""
+    from polyvisor_lxc import audit as confinement
+
+    found = confinement.host_findings(_session(shell))
+    rows = [(one.aspect, "yes" if one.confined else "no", one.detail) for one in found]
+    data = [{"aspect": one.aspect, "possible": one.confined, "detail": one.detail} for one in found]
+    shell.table(("Aspect", "Possible", "Detail"), rows, data=data)
+
+
 @lxc.command("last")
 @click.argument("domain")
 @click.pass_obj

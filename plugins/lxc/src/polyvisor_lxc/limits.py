@@ -23,6 +23,9 @@ _NAMED = {
 }
 """What of a document needs each controller."""
 
+CONTROLLERS = tuple(_NAMED)
+"""Those that limits need."""
+
 
 def unheld(config: Domain, where: Hierarchies) -> dict[str, set[quantities.Setting]]:
     """By controller, what the document asks of it, of those that the host does not have."""
