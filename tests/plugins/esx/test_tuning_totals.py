@@ -10,9 +10,9 @@ from uuid import UUID
 import pytest
 from lxml import etree
 from pyVmomi import vim
-from pyVmomi.SoapAdapter import SerializeToStr
+from pyVmomi.SoapAdapter import Serialize
 
-from polyvisor.errors import InvalidState, UnsupportedConfiguration
+from polyvisor.errors import InvalidState, NoSuchDomain, UnsupportedConfiguration
 from polyvisor.spi import DomainRef
 from polyvisor_esx import replies, sampling, statistics, totals, usage
 from polyvisor_esx.totals import PERCENT, USAGE, Asked, Stretch, added_up, busy, stretches
@@ -55,7 +55,7 @@ class Wire:
         specs = [replies.value(each, None, Manager.QuerySpec) for each in asked]
         found = etree.fromstring('<QueryPerfResponse xmlns="urn:vim25"/>')
         for each in self.server.QueryPerf(specs):
-            found.append(etree.fromstring(SerializeToStr(each)))
+            found.append(etree.fromstring(Serialize(each)))
             found[-1].tag = replies.tag("returnval")
         return found
 
@@ -67,6 +67,7 @@ class Server:
         self.now = NOON
         self.value = value
         self.asked: list[Any] = []
+        self.gone: set[Any] = set()
         self.csv = True
         self.history: list[tuple[int, int]] = []
         self.content = type("Content", (), {"perfManager": self})()
@@ -88,6 +89,8 @@ class Server:
         return {self: {path: known[path] for path in paths}}
 
     def QueryPerf(self, querySpec: list[Any]) -> list[Any]:
+        if any(each.entity in self.gone for each in querySpec):
+            raise NoSuchDomain("it has been deleted")
         self.asked += querySpec
         return [self.answer(each) for each in querySpec]
 
@@ -163,6 +166,15 @@ def test_samples_without_a_value_are_none(server: Any) -> None:
 def test_guests_are_asked_for_together(server: Any) -> None:
     guests = {vim.VirtualMachine(f"vm-{number}"): Asked(NOON, [USED]) for number in range(sampling.CHUNK + 1)}
     assert len(added_up(server, guests)) == sampling.CHUNK + 1
+
+
+def test_a_guest_that_goes_meanwhile_takes_none_with_it(server: Any) -> None:
+    guests = [vim.VirtualMachine(f"vm-{number}") for number in range(9)]
+    server.gone = {guests[3], guests[8]}
+    found = added_up(server, {guest: Asked(NOON - timedelta(minutes=1), [USED]) for guest in guests})
+    assert [guest for guest in guests if guest in found and found[guest].sums] == [
+        guest for guest in guests if guest not in server.gone
+    ]
 
 
 # -- history ------------------------------------------------------------------------------------------------------
