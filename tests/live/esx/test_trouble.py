@@ -14,7 +14,7 @@ from trouble import Trouble
 
 import polyvisor
 from polyvisor.config import Configuration
-from polyvisor.errors import Busy, ConnectFailed, HypervisorError, OperationTimeout, PolyvisorError
+from polyvisor.errors import Busy, ConnectFailed, HypervisorError, InvalidState, OperationTimeout, PolyvisorError
 from polyvisor.objects.domain import Domain
 from polyvisor_esx import session, tasks
 
@@ -195,6 +195,7 @@ REFUSALS = {
         HypervisorError,
         "maintenance",
     ),
+    "InvalidState": ("The host is in maintenance mode.", InvalidState, "maintenance"),
     "HostNotConnected": ("主机未连接", HypervisorError, "reconnect"),
     "InsufficientCpuResourcesFault": ("Les ressources CPU sont insuffisantes", HypervisorError, None),
     "NotEnoughLicenses": ("No license", HypervisorError, None),

@@ -171,10 +171,14 @@ def test_guests_are_asked_for_together(server: Any) -> None:
 def test_a_guest_that_goes_meanwhile_takes_none_with_it(server: Any) -> None:
     guests = [vim.VirtualMachine(f"vm-{number}") for number in range(9)]
     server.gone = {guests[3], guests[8]}
-    found = added_up(server, {guest: Asked(NOON - timedelta(minutes=1), [USED]) for guest in guests})
-    assert [guest for guest in guests if guest in found and found[guest].sums] == [
-        guest for guest in guests if guest not in server.gone
-    ]
+    found = added_up(server, {guest: Asked(NOON - timedelta(minutes=5), [USED]) for guest in guests})
+    assert found.keys() == set(guests) - server.gone
+
+
+def test_a_server_without_samples_knows_no_totals(server: Any) -> None:
+    server.gone = {GUEST}
+    assert total(server, NOON - timedelta(minutes=5)) is None
+    assert total(server, NOON - timedelta(seconds=15)).sums == {}, "there was no time for one yet"
 
 
 # -- history ------------------------------------------------------------------------------------------------------

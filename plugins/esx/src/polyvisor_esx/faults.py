@@ -53,7 +53,7 @@ FAULTS: dict[str, tuple[type[PolyvisorError], str | None]] = {
     "HostNotReachable": (HypervisorError, _RECONNECT),
     "InvalidHostState": (HypervisorError, _MAINTENANCE),
     "InvalidHostConnectionState": (HypervisorError, _RECONNECT),
-    "InvalidState": (InvalidState, _MAINTENANCE),
+    "InvalidState": (InvalidState, "if its host is in maintenance mode, take it out of that, or choose another"),
     "FileNotFound": (HypervisorError, _ON_DATASTORE),
     "CannotAccessFile": (HypervisorError, _ON_DATASTORE),
     "InvalidDatastore": (UnsupportedConfiguration, "name a datastore that the host has"),

@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape
 
 from pyVmomi import vim
 
+from polyvisor.errors import NotFound
 from polyvisor_esx import replies
 
 if TYPE_CHECKING:
@@ -46,9 +47,20 @@ def question(entity: Any, metrics: str, *, most: int, since: datetime | None = N
 
 
 def answers(session: EsxSession, questions: Sequence[str]) -> Iterator[Any]:
-    """PerfEntityMetrics, or PerfEntityMetricCSVs; one request for each :data:`CHUNK` of questions."""
+    """PerfEntityMetrics, or PerfEntityMetricCSVs; one request for each :data:`CHUNK` of questions.
+
+    Objects that are gone are left out, though a server answers none of a request that names one."""
     for start in range(0, len(questions), CHUNK):
-        asked = "".join(questions[start : start + CHUNK])
-        found = session.transport.answer(session.content.perfManager, Manager.QueryPerf, written=asked)
-        for each in replies.children(found, "returnval"):
-            yield replies.value(each, session.transport, Manager.EntityMetric)
+        yield from _answered(session, questions[start : start + CHUNK])
+
+
+def _answered(session: EsxSession, asked: Sequence[str]) -> Iterator[Any]:
+    try:
+        found = session.transport.answer(session.content.perfManager, Manager.QueryPerf, written="".join(asked))
+    except NotFound:
+        middle = len(asked) // 2
+        for half in (asked[:middle], asked[middle:]) if middle else ():
+            yield from _answered(session, half)
+        return
+    for each in replies.children(found, "returnval"):
+        yield replies.value(each, session.transport, Manager.EntityMetric)

@@ -28,6 +28,9 @@ Manager = vim.PerformanceManager
 Series = tuple[str, str]
 """A counter by name, and the instance of it: a disk, a card, or empty for all together."""
 
+FIRST = timedelta(minutes=2)
+"""After which there are samples of what was started."""
+
 KEPT = timedelta(hours=1)
 MOST = int(KEPT / SAMPLE) + 3
 """Samples in one answer: an hour's, and what comes in while it is made."""
@@ -60,6 +63,10 @@ class Total:
 
     whole: bool = True
     """Whether the samples go back to the start; else only what ``before`` says of CPUs is known of the time before."""
+
+    def unheard(self, now: datetime) -> bool:
+        """Whether there ought to be samples, and there are none."""
+        return self.until == self.since and now - self.since > FIRST
 
 
 class Ledger:
@@ -94,6 +101,7 @@ def added_up(session: EsxSession, asked: Mapping[Any, Asked]) -> dict[Any, Total
         open_ones = {entity: total for entity, total in known.items() if total is not None}
         for entity, answer in _samples(session, {entity: (open_ones[entity], asked[entity]) for entity in open_ones}):
             _count(open_ones[entity], answer)
+        open_ones = {entity: total for entity, total in open_ones.items() if not total.unheard(now)}
         ledger.totals.update(open_ones)
         ledger.totals = {entity: total for entity, total in ledger.totals.items() if now - total.until <= KEPT}
         return open_ones
