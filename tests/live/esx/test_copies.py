@@ -24,7 +24,6 @@ from polyvisor.errors import (
     InvalidState,
     NoSuchDomain,
     OperationCancelled,
-    PolyvisorError,
     UnsupportedConfiguration,
 )
 from polyvisor.objects.domain import Domain
@@ -146,7 +145,7 @@ def test_a_template_is_copied_and_not_started(
 ) -> None:
     template = connection.domain(uuid=clones.clone(session, guest.ref, name, template=True).uuid)
     assert clones.is_template(session, template.ref)
-    with pytest.raises(PolyvisorError):
+    with pytest.raises(InvalidState, match="is a template"):
         template.start()
     copy = connection.domain(uuid=clones.clone(session, template.ref, f"copy-{next(NUMBERS)}").uuid)
     copy.start()

@@ -131,6 +131,8 @@ def test_a_guest_sleeps_and_wakes(guest: Domain) -> None:
         assert guest.state().state is DomainState.PM_SUSPENDED
         with pytest.raises(InvalidState):
             guest.resume()
+        with pytest.raises(InvalidState, match="pm_wakeup"):
+            guest.start()
         heard = [events.get(timeout=20) for _ in range(2)]
         guest.pm_wakeup()
         assert guest.state() == StateInfo(DomainState.RUNNING, "wakeup")

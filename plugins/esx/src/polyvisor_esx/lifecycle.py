@@ -10,7 +10,7 @@ from polyvisor.operations.lifecycle import ShutdownMode
 from polyvisor.spi import DomainRef, DomainState, Event, EventKind, Lifecycle, lifecycle
 from polyvisor_esx import suspended, tasks
 from polyvisor_esx.faults import named
-from polyvisor_esx.guests import SAVES, STATE, mark_of, remember, require
+from polyvisor_esx.guests import SAVES, STATE, mark_of, remember, require, state_of
 from polyvisor_esx.session import EsxSession, number_of
 
 RUNNING, PAUSED, OFF = DomainState.RUNNING, DomainState.PAUSED, DomainState.SHUT_OFF
@@ -21,17 +21,30 @@ def start(session: EsxSession, domain: DomainRef, *, force_boot: bool = False) -
     """PowerOnVM_Task, which takes a saved guest up where it was unless ``force_boot``.
 
     A question that the start runs into is answered (``auto_answer``) or ends it."""
-    machine, row = session.read(domain, STATE)
+    machine, row = session.read(domain, (*STATE, "config.template"))
     if mark_of(session, machine, row) in SAVES:
         if not force_boot:
             return suspended.take_up(session, domain)
         suspended.throw_away(session, domain)
-    machine, _ = require(session, domain, OFF)
+    _require_startable(domain, row, state_of(session, machine, row).state)
     remember(session, machine, "poweredOn", "booted")  # before the task: the watcher may hear of its end first
     tasks.wait(session, machine.PowerOnVM_Task(), machine=machine)
     started = _running(domain, machine)
     session.tell(lifecycle(started, Lifecycle.STARTED, "booted"))
     return started
+
+
+def _require_startable(domain: DomainRef, row: dict[str, Any], state: DomainState) -> None:
+    if row.get("config.template"):
+        raise InvalidState(
+            f"{domain} is a template, which is copied and never started",
+            target=str(domain),
+            driver="esx",
+            hint="copy it (polyvisor esx clone), or make it a guest again (polyvisor esx template --off)",
+        )
+    if state is not OFF:
+        hint = "wake it with pm_wakeup" if state is SLEEPING else f"it has to be {OFF}"
+        raise InvalidState(f"{domain} is {state}", target=str(domain), driver="esx", hint=hint)
 
 
 def _running(domain: DomainRef, machine: Any) -> DomainRef:
