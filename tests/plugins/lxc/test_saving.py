@@ -260,6 +260,19 @@ def test_a_save_killed_in_the_middle_lets_the_container_go_on(
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+def test_others_open_connections_while_a_container_is_restored(connection, box, tmp_path: Path, monkeypatch) -> None:
+    box.save(f"{tmp_path}/saved")
+    restore = criu.restore
+
+    def look(*arguments: Any) -> None:
+        with polyvisor.open(str(connection.uri)) as other:
+            assert other.domain("box").name == "box"
+        restore(*arguments)
+
+    monkeypatch.setattr(criu, "restore", look)
+    assert connection.restore(f"{tmp_path}/saved").is_active
+
+
 # -- what is refused ------------------------------------------------------------------------------------------
 
 

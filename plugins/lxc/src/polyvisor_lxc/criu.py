@@ -165,6 +165,6 @@ def _failure(what: str, answer: tools.Answer, log: str, journal_path: str) -> Hy
     return HypervisorError(
         f"{what}: {why}",
         driver="lxc",
-        hint="CRIU says what it cannot checkpoint at criu.org/What_cannot_be_checkpointed",
+        hint="free some space" if "No space left" in why else "see criu.org/What_cannot_be_checkpointed",
         details={"status": answer.code},
     )

@@ -10,10 +10,11 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from polyvisor.errors import InvalidArgument, InvalidState
+from polyvisor.errors import Busy, InvalidArgument, InvalidState
 from polyvisor.host.process import Process, children
 from polyvisor.local import bus, configuration
 from polyvisor.spi import DomainRef, DomainState, Event, EventKind, JobControl, Lifecycle
@@ -171,13 +172,15 @@ def _directory(session: LxcSession) -> str:
 
 
 def sweep(session: LxcSession) -> None:
-    """Remove what saves and restores that were killed have left in the directory of kept ones."""
+    """Remove what saves and restores that were killed have left in the directory of kept ones.
+
+    Of a container that somebody works on nothing is."""
     directory = _directory(session)
     for name in os.listdir(directory) if os.path.isdir(directory) else ():
         if name.startswith(archive.PREFIX) and not _being_written(session):
             shutil.rmtree(f"{directory}/{name}", ignore_errors=True)
         elif name.endswith(_IMAGES):
-            with session.store.lock(UUID(name.removesuffix(_IMAGES)), timeout=0):
+            with suppress(Busy), session.store.lock(UUID(name.removesuffix(_IMAGES)), timeout=0):
                 shutil.rmtree(f"{directory}/{name}", ignore_errors=True)
 
 
