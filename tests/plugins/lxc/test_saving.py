@@ -17,11 +17,13 @@ from polyvisor.errors import (
     HypervisorError,
     InvalidState,
     NotFound,
+    OperationCancelled,
     StateError,
     UnsupportedConfiguration,
     UnsupportedOption,
 )
 from polyvisor.operations.records import DomainState, StateInfo
+from polyvisor.operations.session import ConnectContext
 from polyvisor_lxc import criu, guests, stopping, tools
 from polyvisor_lxc.conformance import SHARED_IDS
 
@@ -273,6 +275,63 @@ def test_others_open_connections_while_a_container_is_restored(connection, box, 
     assert connection.restore(f"{tmp_path}/saved").is_active
 
 
+def test_a_kept_save_of_what_runs_on_is_not_taken_up(connection, box, memory, tmp_path: Path, monkeypatch) -> None:
+    """Whether the work is aborted when the file is complete, or the process is killed then."""
+    from polyvisor_lxc import archive, domainjobs
+
+    pack = archive.pack
+
+    def pack_and_abort(*arguments: Any) -> None:
+        pack(*arguments)
+        box.abort_job()
+
+    with monkeypatch.context() as aborting:
+        aborting.setattr(archive, "pack", pack_and_abort)
+        with pytest.raises(OperationCancelled, match="aborted"):
+            box.managed_save()
+    assert box.state().state is DomainState.RUNNING
+    assert not box.has_managed_save()
+
+    class Killed(BaseException):
+        pass
+
+    def pack_and_die(*arguments: Any) -> None:
+        pack(*arguments)
+        raise Killed
+
+    with monkeypatch.context() as dying:
+        dying.setattr(archive, "pack", pack_and_die)
+        dying.setattr(domainjobs.Work, "end", lambda self: None)  # a killed process ends nothing
+        with pytest.raises(Killed):
+            box.managed_save()
+    assert box.has_managed_save()
+    status = next((tmp_path / "state").glob(f"lxc/run/**/{box.uuid}.json"))
+    told = json.loads(status.read_text())
+    told["job"]["owner"] = [told["job"]["owner"][0], 1]
+    status.write_text(json.dumps(told))
+    with polyvisor.open(str(connection.uri)):
+        pass
+    assert box.state().state is DomainState.RUNNING
+    assert not box.has_managed_save()
+
+
+def test_opening_leaves_alone_what_others_save_and_take_up(connection, box, tmp_path: Path) -> None:
+    from polyvisor_lxc import archive
+    from polyvisor_lxc.session import LxcSession
+
+    box.managed_save()
+    kept = next((tmp_path / "state").glob(f"**/{box.uuid}.save")).parent
+    images = kept / f"{box.uuid}.images"
+    images.mkdir()
+    (kept / f"{archive.PREFIX}killed").mkdir()
+    session = LxcSession.open(connection.uri, ConnectContext(events=lambda event: None))
+    images.mkdir()
+    with archive.beside(f"{kept}/x") as scratch, session.store.lock(box.uuid), polyvisor.open(str(connection.uri)):
+        assert sorted(each.name for each in kept.iterdir()) == sorted(
+            [Path(scratch).name, f"{box.uuid}.save", images.name]
+        )
+
+
 # -- what is refused ------------------------------------------------------------------------------------------
 
 
@@ -393,6 +452,7 @@ def renamed(name: str):
         ("header.json", lambda member, content: (member, b"{"), "damaged"),
         ("domain.xml", lambda member, content: (member, b"<domain"), "damaged"),
         ("domain.xml", lambda member, content: None, "no document"),
+        ("domain.xml", replaced(b"uuid>", b"title>"), "damaged"),
     ],
 )
 def test_a_file_that_was_tampered_with_is_refused(connection, box, tmp_path: Path, name: str, alter, said: str) -> None:
@@ -410,6 +470,14 @@ def test_a_file_that_is_cut_short_is_refused(connection, box, tmp_path: Path, pa
     os.truncate(tmp_path / "saved", int((tmp_path / "saved").stat().st_size * part))
     with pytest.raises(StateError):
         connection.restore(f"{tmp_path}/saved")
+
+
+def test_what_is_no_file_is_not_waited_for(connection, tmp_path: Path) -> None:
+    (tmp_path / "directory").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("directory", "pipe"):
+        with pytest.raises(StateError, match="no container"):
+            connection.restore(f"{tmp_path}/{name}")
 
 
 def test_a_file_that_is_not_there(connection, tmp_path: Path) -> None:

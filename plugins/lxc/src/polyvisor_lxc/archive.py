@@ -7,17 +7,20 @@ written whole or not at all.
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import os
 import re
 import shutil
+import stat
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import IO, TYPE_CHECKING
+from uuid import UUID
 
 from polyvisor.errors import NotFound, PolyvisorError, StateError, UnsupportedConfiguration
 from polyvisor.state import DISK, reported
@@ -88,10 +91,28 @@ def beside(path: str) -> Iterator[str]:
     """A private directory on the file system of ``path``, gone afterwards. Raises HostError."""
     with reported("write", path):
         directory = tempfile.mkdtemp(prefix=PREFIX, dir=os.path.dirname(path))
+        held = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
+        fcntl.flock(held, fcntl.LOCK_EX)
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+        os.close(held)
+
+
+def abandoned(directory: str) -> bool:
+    """Whether nobody is at work in a directory of :func:`beside` any more."""
+    try:
+        held = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return False  # gone by now, or another user's
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(held)
 
 
 def pack(path: str, saved: Saved, directory: str) -> None:
@@ -182,22 +203,27 @@ def unpack(path: str, directory: str, parse: Parse) -> None:
 
 @contextmanager
 def _opened(path: str) -> Iterator[tarfile.TarFile]:
+    with reported("read", path):
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe would be waited for
+        except FileNotFoundError:
+            raise NotFound(f"there is no saved container at {path}", target=path, driver="lxc") from None
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise NotFound(f"there is no saved container at {path}", target=path, driver="lxc") from None
-    except OSError as error:
-        with reported("read", path):
-            raise error
-    with open(descriptor, "rb") as file, _archive(file, path) as archive:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise _alien(path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    with open(descriptor, "rb") as file, _archive(file, path) as archive, reported("read", path):
         yield archive
 
 
 def _archive(file: IO[bytes], path: str) -> tarfile.TarFile:
-    try:
-        return tarfile.open(fileobj=file, mode="r:")  # its caller closes it
-    except tarfile.TarError as error:
-        raise _alien(path) from error
+    with reported("read", path):
+        try:
+            return tarfile.open(fileobj=file, mode="r:")  # its caller closes it
+        except tarfile.TarError as error:
+            raise _alien(path) from error
 
 
 @contextmanager
@@ -235,11 +261,13 @@ def _read(archive: tarfile.TarFile, path: str, parse: Parse) -> Saved:
 
 def _config(document: bytes, path: str, parse: Parse) -> Domain:
     try:
-        return parse(document)
+        config = parse(document)
     except PolyvisorError as error:
         raise StateError(
             f"the document in the saved container {path} is damaged: {error.message}", target=path, driver="lxc"
         ) from error
+    UUID(config.uuid or "")  # raises ValueError
+    return config
 
 
 def _images(archive: tarfile.TarFile, path: str, saved: Saved) -> Iterator[tuple[str, tarfile.TarInfo]]:

@@ -16,7 +16,7 @@ from polyvisor.errors import HypervisorError
 from polyvisor.host.process import Process, children
 from polyvisor.local import bus, configuration, ended
 from polyvisor.spi import DomainRef, Lifecycle
-from polyvisor.state import make_private_directory, reported, write_atomic
+from polyvisor.state import DISK, make_private_directory, reported, write_atomic
 from polyvisor_lxc import guests, journal, stopping, tools
 from polyvisor_lxc.cgroups import Group
 from polyvisor_lxc.session import GuestFiles, LxcSession
@@ -180,7 +180,7 @@ def _prepare(session: LxcSession, files: GuestFiles, plan: Plan, running: Domain
         with reported("write", path):
             descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
             try:
-                os.write(descriptor, text.encode())
+                DISK.write(descriptor, text.encode())
             finally:
                 os.close(descriptor)
     endings.write_wishes(files, running)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from polyvisor.errors import Busy, InvalidArgument, InvalidState
+from polyvisor.errors import Busy, InvalidArgument, InvalidState, OperationCancelled
 from polyvisor.host.process import Process, children
 from polyvisor.local import bus, configuration
 from polyvisor.spi import DomainRef, DomainState, Event, EventKind, JobControl, Lifecycle
@@ -129,14 +129,13 @@ def start_kept(session: LxcSession, domain: DomainRef, name: str, *, paused: boo
     saved = archive.read(path, session.parse).with_paused(paused or None)
     saved.config.name = name  # it may have been renamed meanwhile
     criu.require(domain)
-    taken = _take_up(
+    return _take_up(
         session,
         path,
         saved,
         lambda saved: booting.intend(session, saved.config, autodestroy=autodestroy),
+        used_up=True,
     )
-    drop(path)
-    return taken
 
 
 def before_undefine(session: LxcSession, domain: DomainRef, *, allowed: bool) -> None:
@@ -177,16 +176,12 @@ def sweep(session: LxcSession) -> None:
     Of a container that somebody works on nothing is."""
     directory = _directory(session)
     for name in os.listdir(directory) if os.path.isdir(directory) else ():
-        if name.startswith(archive.PREFIX) and not _being_written(session):
-            shutil.rmtree(f"{directory}/{name}", ignore_errors=True)
+        path = f"{directory}/{name}"
+        if name.startswith(archive.PREFIX) and archive.abandoned(path):
+            shutil.rmtree(path, ignore_errors=True)
         elif name.endswith(_IMAGES):
             with suppress(Busy), session.store.lock(UUID(name.removesuffix(_IMAGES)), timeout=0):
-                shutil.rmtree(f"{directory}/{name}", ignore_errors=True)
-
-
-def _being_written(session: LxcSession) -> bool:
-    jobs = [status["job"] for status in session.store.statuses().values() if "job" in status]
-    return any(Process(*job["owner"]).alive for job in jobs)
+                shutil.rmtree(path, ignore_errors=True)
 
 
 # -- writing one ------------------------------------------------------------------------------------------
@@ -220,18 +215,26 @@ def _save(
             work.check()
             archive.pack(path, saved, images)
             with session.store.lock(domain.uuid):
-                _end(session, domain, work)
+                _end(session, domain, work, path)
         except BaseException:
             with session.store.lock(domain.uuid):
                 work.end()
             raise
 
 
-def _end(session: LxcSession, domain: DomainRef, work: domainjobs.Work) -> None:
-    """The file is there: what it holds must not run on."""
-    work.check()
-    found = guests.look(session, domain.uuid)
-    stopping.stop(session, found, graceful=False, reason="saved")
+def _end(session: LxcSession, domain: DomainRef, work: domainjobs.Work, path: str) -> None:
+    """The file is there: what it holds must not run on, or else it must not be taken up any more."""
+    try:
+        work.check()
+    except OperationCancelled:
+        drop(path)
+        raise
+    try:
+        stopping.stop(session, guests.look(session, domain.uuid), graceful=False, reason="saved")
+    except BaseException:
+        if guests.look(session, domain.uuid).alive:
+            drop(path)
+        raise
     data = {"operation": "Save", "aborted": False}
     bus.publish(session, Event(EventKind.JOB_COMPLETED, domain, data=data))
 
@@ -239,8 +242,15 @@ def _end(session: LxcSession, domain: DomainRef, work: domainjobs.Work) -> None:
 # -- taking one up ----------------------------------------------------------------------------------------
 
 
-def _take_up(session: LxcSession, path: str, saved: Saved, intend: Callable[[Saved], booting.Intent]) -> DomainRef:
-    """Run what was saved; the caller holds the lock."""
+def _take_up(
+    session: LxcSession,
+    path: str,
+    saved: Saved,
+    intend: Callable[[Saved], booting.Intent],
+    *,
+    used_up: bool = False,
+) -> DomainRef:
+    """Run what was saved; the caller holds the lock. ``used_up``: the file is gone before any of it runs on."""
     uuid = configuration.identity(saved.config)
     images = f"{_directory(session)}/{uuid}{_IMAGES}"
 
@@ -262,6 +272,8 @@ def _take_up(session: LxcSession, path: str, saved: Saved, intend: Callable[[Sav
         domain = booting.run(session, running, status, plan, launch=launch, paused=True, told=None)
     finally:
         shutil.rmtree(images, ignore_errors=True)
+    if used_up:
+        drop(path)
     bus.tell(session, domain, Lifecycle.STARTED, "restored")
     if saved.paused:
         bus.tell(session, domain, Lifecycle.SUSPENDED, "restored")
