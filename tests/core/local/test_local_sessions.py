@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from uuid import UUID
@@ -9,7 +10,7 @@ from uuid import UUID
 import pytest
 from sleeping import SleepDriver, SleepSession, config, journal_of, start
 
-from polyvisor.errors import Busy, ConnectFailed, InvalidURI
+from polyvisor.errors import Busy, ConnectFailed, HostError, InvalidURI
 from polyvisor.local.session import local_paths
 from polyvisor.operations.session import ConnectContext
 from polyvisor.spi import DomainRef, EventKind, Lifecycle
@@ -151,3 +152,34 @@ def test_a_status_without_a_journal_stops_nobody_from_watching(session, web, hea
     driver.watch_events(session, True)
     driver.define(session, config("mail", uuid=8))
     assert details(heard.events) == ["added"]
+
+
+def test_a_watch_that_broke_can_be_ended_and_touches_nothing_of_others(session, web, heard, monkeypatch):
+    driver.watch_events(session, True)
+    start(session, web)
+    Path(journal_of(session, web.uuid)).unlink()
+    driver.define(session, config("mail", uuid=8))  # wakes the watcher, which finds the journal gone
+    heard.wait(lambda found: found[-1].kind is EventKind.CONTROL_ERROR)
+    session._watcher._thread.join()
+    counters = [os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK) for _ in range(8)]  # of the numbers it had
+    try:
+        driver.watch_events(session, False)
+        for counter in counters:
+            with pytest.raises(BlockingIOError):
+                os.eventfd_read(counter)
+    finally:
+        for counter in counters:
+            os.close(counter)
+
+
+def test_a_watch_that_cannot_begin_holds_nothing(session, web, monkeypatch):
+    from polyvisor.state.inotify import Inotify
+
+    def full(self, path, mask):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Inotify, "watch", full)
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(HostError, match="cannot watch"):
+        driver.watch_events(session, True)
+    assert len(os.listdir("/proc/self/fd")) == before

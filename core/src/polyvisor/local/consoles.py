@@ -12,12 +12,13 @@ import os
 import select
 import shutil
 import threading
+from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from polyvisor.errors import Busy, HypervisorError, InvalidState, NoSuchDevice
 from polyvisor.host.process import Process
-from polyvisor.state import locked
+from polyvisor.state import locked, reported
 from polyvisor.state.inotify import IN_MODIFY, Inotify
 
 if TYPE_CHECKING:
@@ -62,29 +63,47 @@ class ConsoleStream:
     """What a console prints, from its log, and a way to type on it.
 
     ``replay``: how many bytes of what was printed before are read first. ``process`` is the one whose end is the end of
-    the stream, ``target`` whose console it is, for messages; ``typist`` is closed with the stream."""
+    the stream, ``target`` whose console it is, for messages; ``typist`` is closed with the stream.
+
+    Raises HostError when the log cannot be read or watched; the typist is closed then, too."""
 
     def __init__(self, log: str, typist: Typist | None, process: Process, target: str, *, replay: int = 0) -> None:
         self._target = target
-        self._log = os.open(log, os.O_RDONLY | os.O_CLOEXEC)
         self._path = log
-        size = os.fstat(self._log).st_size
-        self._position = max(0, size - replay)
+        self._typist = typist
         self._closed = self._released = False
         self._readers = 0
+        self._lock = threading.Lock()
+        self._held = ExitStack()
+        try:
+            with reported("read", log):
+                self._open(process, replay)
+        except BaseException:
+            self._held.close()
+            if typist is not None:
+                typist.close()
+            raise
+
+    def _open(self, process: Process, replay: int) -> None:
+        self._log = self._holding(os.open(self._path, os.O_RDONLY | os.O_CLOEXEC))
+        size = os.fstat(self._log).st_size
+        self._position = max(0, size - replay)
         self._inotify = Inotify()
-        self._inotify.watch(log, IN_MODIFY)
-        self._flag = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._poller = select.epoll()
+        self._held.callback(self._inotify.close)
+        self._inotify.watch(self._path, IN_MODIFY)
+        self._flag = self._holding(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
+        self._poller = self._held.enter_context(select.epoll())
         self._poller.register(self._inotify.fileno(), select.EPOLLIN)
         self._poller.register(self._flag, select.EPOLLIN)
         self._pidfd = _pidfd(process)
         if self._pidfd is not None:
-            self._poller.register(self._pidfd, select.EPOLLIN)
-        self._lock = threading.Lock()
-        self._typist = typist
+            self._poller.register(self._holding(self._pidfd), select.EPOLLIN)
         if self._position < size:
             os.eventfd_write(self._flag, 1)
+
+    def _holding(self, descriptor: int) -> int:
+        self._held.callback(os.close, descriptor)
+        return descriptor
 
     def fileno(self) -> int:
         """Readable when ``read`` would not block."""
@@ -154,11 +173,7 @@ class ConsoleStream:
         if not self._closed or self._readers or self._released:
             return
         self._released = True
-        for descriptor in (self._log, self._flag, self._pidfd):
-            if descriptor is not None:
-                os.close(descriptor)
-        self._inotify.close()
-        self._poller.close()
+        self._held.close()
 
     def _check(self) -> None:
         if self._closed:

@@ -21,7 +21,7 @@ from polyvisor.local import bus
 from polyvisor.local.guests import RUNNING
 from polyvisor.operations.events import Event, EventKind, Lifecycle
 from polyvisor.operations.records import DomainRef
-from polyvisor.state import make_private_directory
+from polyvisor.state import make_private_directory, reported
 from polyvisor.state.inotify import IN_CREATE, IN_MODIFY, IN_MOVED_TO, Inotify
 
 if TYPE_CHECKING:
@@ -60,18 +60,28 @@ class Watcher(ABC, Generic[AnyFollowed]):
         self._guests: dict[UUID, AnyFollowed] = {}
         self._by_pidfd: dict[int, UUID] = {}
         self._dead: set[UUID] = set()
-        self._stopping = False
+        self._stopping = self._released = False
         self._round = 0
         self._rounds = threading.Condition()
-        make_private_directory(session.paths.run)
-        self._inotify.watch(session.paths.run, IN_MODIFY | IN_CREATE | IN_MOVED_TO)
-        self._bus = bus.Reader(session)
-        for uuid, status in session.store.statuses().items():
+        self._bus: bus.Reader | None = None
+        try:
+            self._begin()
+        except BaseException:
+            self._release()
+            raise
+        self._thread = threading.Thread(target=self._run, name=f"polyvisor-{session.uri.scheme}-watcher", daemon=True)
+        self._thread.start()
+
+    def _begin(self) -> None:
+        run = self.session.paths.run
+        make_private_directory(run)
+        with reported("watch", run):
+            self._inotify.watch(run, IN_MODIFY | IN_CREATE | IN_MOVED_TO)
+            self._bus = bus.Reader(self.session)
+        for uuid, status in self.session.store.statuses().items():
             self._follow(uuid, status, from_now=True)
         self._poller.register(self._inotify.fileno(), select.EPOLLIN)
         self._poller.register(self._wake, select.EPOLLIN)
-        self._thread = threading.Thread(target=self._run, name=f"polyvisor-{session.uri.scheme}-watcher", daemon=True)
-        self._thread.start()
 
     # -- what drivers say ---------------------------------------------------------------------------------
 
@@ -94,7 +104,7 @@ class Watcher(ABC, Generic[AnyFollowed]):
     def stop(self) -> None:
         """Stop watching; when this returns no further event is reported."""
         self._stopping = True
-        os.eventfd_write(self._wake, 1)
+        self._rouse()
         if self._thread is not threading.current_thread():
             self._thread.join()
 
@@ -106,8 +116,13 @@ class Watcher(ABC, Generic[AnyFollowed]):
             wanted = self._round + 2  # the round under way may have looked already
             deadline = time.monotonic() + timeout
             while self._round < wanted and self._thread.is_alive() and (left := deadline - time.monotonic()) > 0:
-                os.eventfd_write(self._wake, 1)
+                self._rouse()
                 self._rounds.wait(min(left, 0.01))
+
+    def _rouse(self) -> None:
+        with self._rounds:
+            if not self._released:  # else the number may be another file's by now
+                os.eventfd_write(self._wake, 1)
 
     def _run(self) -> None:
         try:
@@ -141,14 +156,18 @@ class Watcher(ABC, Generic[AnyFollowed]):
     def _release(self) -> None:
         for uuid in list(self._guests):
             self._forget(uuid)
-        self._bus.close()
+        if self._bus is not None:
+            self._bus.close()
         self._poller.close()
         self._inotify.close()
-        os.close(self._wake)
+        with self._rounds:
+            self._released = True
+            os.close(self._wake)
 
     # -- what is new --------------------------------------------------------------------------------------
 
     def _report(self) -> None:
+        assert self._bus is not None
         for event in self._bus.read():
             assert event.domain is not None
             self._pass_on(event, event.domain.uuid)
