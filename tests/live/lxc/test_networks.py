@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import polyvisor
-from polyvisor.errors import HypervisorError, NoSuchNetwork, UnsupportedConfiguration
+from polyvisor.errors import HypervisorError, NoSuchNetwork, PolyvisorError, UnsupportedConfiguration
 
 from .conftest import ready, until
 from .test_life import init_of
@@ -268,6 +268,47 @@ def test_a_direct_interface_comes_and_goes_while_the_container_runs(box, cards, 
     assert link(box)["linkinfo"]["info_data"]["mode"] == "private"
     box.detach_device(card)
     assert "eth0" not in inside(box, "ip", "address")
+
+
+def test_a_name_that_another_device_has_is_left_to_it(box, bridge, cards, inside) -> None:
+    taken = f"<interface type='bridge'><source bridge='{bridge}'/><target dev='{cards[0]}'/></interface>"
+    with pytest.raises(PolyvisorError):
+        box.attach_device(taken)
+    assert os.path.exists(f"/sys/class/net/{cards[0]}")
+    named = f"<interface type='bridge'><mac address='{MAC}'/><source bridge='{bridge}'/><guest dev='lan0'/></interface>"
+    box.attach_device(named)
+    with pytest.raises(PolyvisorError, match="lan0"):
+        box.attach_device(named.replace(MAC, "52:54:00:77:00:02"))
+    assert "lan0" in inside(box, "ip", "address")
+    assert len(box.config().devices.interfaces) == 1
+
+
+def test_what_of_a_card_cannot_be_set_up_leaves_none(box, bridge, cards, inside) -> None:
+    route = "<route family='ipv4' address='10.99.0.0' prefix='16' gateway='10.98.0.1'/>"  # no way to that gateway
+    for kind in (
+        f"<interface type='direct'><source dev='{cards[0]}' mode='private'/>{route}</interface>",
+        f"<interface type='bridge'><source bridge='{bridge}'/>{route}</interface>",
+    ):
+        before = set(os.listdir("/sys/class/net"))
+        with pytest.raises(HypervisorError):
+            box.attach_device(kind)
+        assert "eth0" not in inside(box, "ip", "address")
+        assert set(os.listdir("/sys/class/net")) == before
+
+
+def test_interfaces_come_and_go_in_any_order(box, bridge, inside) -> None:
+    cards = [
+        f"<interface type='bridge'><mac address='52:54:00:77:00:0{number}'/><source bridge='{bridge}'/></interface>"
+        for number in range(3)
+    ]
+    box.attach_device(cards[0])
+    box.attach_device(cards[1])
+    box.detach_device(cards[0])
+    box.attach_device(cards[2])
+    found = box.config().devices.interfaces
+    assert len({one.target.dev for one in found}) == len(found) == 2
+    said = inside(box, "ip", "address")
+    assert [mac in said for mac in ("77:00:00", "77:00:01", "77:00:02")] == [False, True, True]
 
 
 def test_a_card_that_is_passed_through_is_for_one_container(start, connection, document, cards) -> None:

@@ -49,10 +49,9 @@ def attach(session: LxcSession, domain: DomainRef, device: Any, affect: Affect) 
                 _pluggable(device)
                 added = fresh
                 live.name_devices(config)
-                live.name_interfaces(config)
+                live.name_interfaces(config, added)
         if added is not None and change.live is not None:
             _, init = guests.require_init(session, domain)
-            change.undo.append(lambda: unplug(init, change.found, added))
             plug(init, change, added)
     if added is not None:
         _tell(session, domain, EventKind.DEVICE_ADDED, added)
@@ -171,12 +170,13 @@ def _tell(session: LxcSession, domain: DomainRef, kind: EventKind, device: Any) 
 
 
 def plug(init: int, change: changes.Change, device: Any) -> None:
-    """Give a running container a device."""
+    """Give a running container a device; each step that is done can be undone, and no other."""
     from polyvisor_lxc import bandwidth, links, mounting
 
     running = change.live
     assert running is not None
     preparation.check_device(device)
+    undo = change.undo.append
     match device.tag:
         case "interface":
             inner = links.attach(init, device)
@@ -184,17 +184,22 @@ def plug(init: int, change: changes.Change, device: Any) -> None:
 
             asked = device.guest.dev if device.guest is not None else None
             device.guest = GuestEnd(dev=asked, actual=inner)
+            undo(lambda: links.detach(init, device))
             if device.bandwidth is not None:
                 bandwidth.apply(bandwidth.host_end(device), device.bandwidth, init)
         case "filesystem":
             shifted = preparation.shifted(running) or filesystems.asks_shift(device, mapped=running.idmap is not None)
             mounting.attach(init, device, shifted=shifted)
+            undo(lambda: mounting.detach(init, device.target.dir))
         case "hostdev" if device.type == "net":
             links.give(init, device.source.interface, device)
+            undo(lambda: links.take_back(init, device.source.interface))
         case "hostdev":
             path = declared.device_path(device)
             allow(change.found, device, allowed=True)
+            undo(lambda: allow(change.found, device, allowed=False))
             mounting.bind(init, path, path, readonly=False, shifted=False)
+            undo(lambda: mounting.detach(init, path, remove=True))
 
 
 def unplug(init: int, found: guests.Look, device: Any) -> None:

@@ -13,6 +13,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from polyvisor.errors import HypervisorError, UnsupportedConfiguration
+from polyvisor.state import reported
 from polyvisor_lxc import sections, tools
 
 if TYPE_CHECKING:
@@ -135,9 +136,13 @@ def attach(init: int, interface: Any) -> str:
         if made != passing:
             _ip("link", "set", made, "up")
         _ip("link", "set", passing, "netns", str(init), "name", inner)
-        _set_up(init, inner, interface, up=interface.link is None or interface.link.state == "up")
     except BaseException:
         _forget(made)
+        raise
+    try:
+        _set_up(init, inner, interface, up=interface.link is None or interface.link.state == "up")
+    except BaseException:
+        _inside(init, "link", "del", inner)  # and with it its other end, if it has one
         raise
     return inner
 
@@ -222,7 +227,8 @@ def _set_up(init: int, name: str, device: Any, *, up: bool) -> None:
 
 
 def _free_name(init: int, wanted: str | None) -> str:
-    with open(f"/proc/{init}/net/dev", encoding="ascii", errors="replace") as file:
+    path = f"/proc/{init}/net/dev"
+    with reported("read", path), open(path, encoding="ascii", errors="replace") as file:
         taken = {line.partition(":")[0].strip() for line in file.read().splitlines()[2:]}
     if wanted:
         if wanted in taken:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from polyvisor.local.configuration import summary
@@ -44,16 +43,28 @@ def _free(stem: str, taken: set[str]) -> str:
     return f"{stem}{number}"
 
 
-def name_interfaces(running: Domain) -> None:
-    """Choose names for the host's ends of interfaces that have none: they tell whose traffic is counted."""
+def name_interfaces(running: Domain, new: Any = None) -> None:
+    """Choose names for the host's ends of interfaces that have none: they tell whose traffic is counted.
+
+    With ``new``, an interface that is plugged in, those of the others are theirs already."""
     from polyvisor.model.domain.devices.interface import InterfaceTarget
 
     held: Any = running.devices
-    for number, interface in enumerate(held.interfaces):
-        if interface.type in ("bridge", "network", "ethernet") and (
-            interface.target is None or not interface.target.dev or interface.target.runtime_only
-        ):
-            interface.target = InterfaceTarget(dev=host_end(running.id or 0, number))
+    unnamed = [one for one in held.interfaces if (new is None or one is new) and _wants_end(one)]
+    taken = {
+        one.target.dev for one in held.interfaces if one.target is not None and not any(one is each for each in unnamed)
+    }
+    for interface in unnamed:
+        names = (host_end(running.id or 0, number) for number in range(len(held.interfaces)))
+        interface.target = InterfaceTarget(dev=next(name for name in names if name not in taken))
+        taken.add(interface.target.dev)
+
+
+def _wants_end(interface: Any) -> bool:
+    target = interface.target
+    return interface.type in ("bridge", "network", "ethernet") and (
+        target is None or not target.dev or target.runtime_only
+    )
 
 
 def name_inside(running: Domain) -> None:
@@ -91,8 +102,3 @@ def consoles(running: Domain, files: GuestFiles) -> list[dict[str, str | int | N
         }
         for number, device in enumerate(held.consoles)
     ]
-
-
-def host_ends(interfaces: Iterable[Any]) -> list[str]:
-    """The names of the host's ends of interfaces."""
-    return [one.target.dev for one in interfaces if one.target is not None and one.target.dev]

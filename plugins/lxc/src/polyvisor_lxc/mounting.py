@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from polyvisor.errors import HostError, HypervisorError, UnsupportedConfiguration
+from polyvisor.state import reported
 from polyvisor_lxc import filesystems, kernel, staging
 
 
@@ -52,7 +53,9 @@ def _ids(init: int, *, shifted: bool) -> Iterator[int | None]:
     if not shifted:
         yield None
         return
-    userns = os.open(f"/proc/{init}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+    path = f"/proc/{init}/ns/user"
+    with reported("read", path):
+        userns = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         yield userns
     finally:
