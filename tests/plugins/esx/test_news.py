@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from pyVmomi import vim, vmodl
 
-from polyvisor.errors import HypervisorError, NotFound
+from polyvisor.errors import HypervisorError, NotFound, OperationTimeout
 from polyvisor.spi import EventKind
 from polyvisor_esx import guests, history, index
 from polyvisor_esx.watching import Seen, told
@@ -342,6 +342,19 @@ def test_an_index_begins_again_after_a_new_login(looked: Any) -> None:
         updates("1", change(1, "enter", name="a")), NotFound("gone"), updates("1", change(2, "enter", name="b"))
     )
     assert names(made.rows(["name"])) == {"vm-1": "a"}
+    assert names(made.rows(["name"])) == {"vm-2": "b"}
+    assert transport.versions == ["", "1", ""]
+
+
+def test_an_index_begins_again_when_an_answer_was_lost(looked: Any) -> None:
+    made, transport = looked(
+        updates("1", change(1, "enter", name="a")),
+        OperationTimeout("no answer"),
+        updates("1", change(2, "enter", name="b")),
+    )
+    assert names(made.rows(["name"])) == {"vm-1": "a"}
+    with pytest.raises(OperationTimeout):
+        made.rows(["name"])
     assert names(made.rows(["name"])) == {"vm-2": "b"}
     assert transport.versions == ["", "1", ""]
 

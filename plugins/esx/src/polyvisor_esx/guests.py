@@ -122,6 +122,11 @@ def remember(session: EsxSession, machine: Any, power: str, reason: str) -> None
     session.remembered[machine._GetMoId()] = (power, reason)
 
 
+def forget(session: EsxSession, machine: Any) -> None:
+    """Our own call has not come to its end: whoever takes the guest there next has reasons of his own."""
+    session.remembered.pop(machine._GetMoId(), None)
+
+
 def require(session: EsxSession, domain: DomainRef, *states: DomainState) -> tuple[Any, DomainState]:
     """The VirtualMachine of a guest that is in one of these states, and which. Raises NoSuchDomain, InvalidState."""
     machine, row = session.read(domain, STATE)

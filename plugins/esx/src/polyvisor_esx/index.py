@@ -50,7 +50,6 @@ class Index:
             try:
                 self._look()
             except NotFound:  # a collector ends with the login it was made in
-                self._collector = None
                 self._look()
             return {ref: {path: row[path] for path in wanted if path in row} for ref, row in self._rows.items()}
 
@@ -71,8 +70,12 @@ class Index:
             self._version, self._rows = "", {}
             self._collector = collector
         more = True
-        while more:
-            more = self._merge(self._changes())
+        try:
+            while more:
+                more = self._merge(self._changes())
+        except BaseException:
+            self._collector = None  # what was lost on the way is not told again: the next look begins anew
+            raise
 
     def _changes(self) -> Iterator[Any]:
         """UpdateSets; none where nothing has changed."""

@@ -12,7 +12,7 @@ from polyvisor.errors import InvalidState, PolyvisorError, UnsupportedConfigurat
 from polyvisor.operations.lifecycle import SuspendTarget
 from polyvisor.spi import DomainRef, DomainState, Event, EventKind, Lifecycle, lifecycle
 from polyvisor_esx import extraconfig, tasks
-from polyvisor_esx.guests import SAVES, STATE, mark_of, remember, require
+from polyvisor_esx.guests import SAVES, STATE, forget, mark_of, remember, require
 from polyvisor_esx.session import EsxSession, number_of
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def save(session: EsxSession, domain: DomainRef, job: JobControl, *, paused: boo
         try:
             session.wait(machine.SuspendVM_Task(), job)
         except BaseException:
+            forget(session, machine)
             unmark(session, machine)
             raise
     session.tell(lifecycle(_on(domain, machine), Lifecycle.STOPPED, "saved"))
@@ -143,6 +144,7 @@ def sleep(session: EsxSession, domain: DomainRef, target: SuspendTarget) -> None
         machine.StandbyGuest()
     except PolyvisorError:
         if leaves:
+            forget(session, machine)
             unmark(session, machine)
         raise
     session.tell(Event(EventKind.PM_SUSPEND, _on(domain, machine)))
