@@ -38,6 +38,13 @@ with tempfile.TemporaryDirectory(dir=str(Path.home())) as scratch:
             domain.suspend(); told["suspended"] = str(domain.state().state); domain.resume()
             told["memory"] = domain.memory_stats().available
             domain.destroy()
+            told["begun"] = str(domain.start(paused=True).state().state); domain.resume()
+            told["went on"] = str(domain.state().state)
+            try:
+                domain.save(f"{scratch}/saved")
+            except PolyvisorError as error:
+                told["unsaved"] = error.message
+            domain.destroy()
         told["after"] = str(domain.state().state)
         told["owner"] = (root / "init").stat().st_uid == os.getuid()
         domain.undefine()
@@ -103,6 +110,8 @@ def test_users_run_containers_in_groups_that_are_theirs(user) -> None:
     assert "refused" not in told, told
     assert told["state"] == "running"
     assert told["hostname"] == "guest"
+    assert (told["begun"], told["went on"]) == ("paused", "running")
+    assert "only root may checkpoint" in str(told["unsaved"])
     assert (told["suspended"], told["memory"]) == ("paused", 65536)
     assert (told["after"], told["owner"]) == ("shut off", True)
 

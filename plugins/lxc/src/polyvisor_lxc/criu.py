@@ -10,7 +10,7 @@ import os
 import platform
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -149,7 +149,14 @@ def _defined(files: GuestFiles) -> Iterator[None]:
     try:
         yield
     finally:
-        with reported("remove", place):
+        undefine(files)
+
+
+def undefine(files: GuestFiles) -> None:
+    """Take that away, if it is there."""
+    place = f"{files.lxcpath}/{files.uuid}"
+    if os.path.islink(place):
+        with reported("remove", place), suppress(FileNotFoundError):
             os.unlink(place)
 
 

@@ -193,7 +193,7 @@ def abandon(session: LxcSession, found: Look) -> None:
     files = session.files(found.uuid)
     deadline = time.monotonic() + _ABANDONED
     while (process := starter(files)) is not None:
-        for pid in children(process.pid):
+        for pid in _below(process.pid):
             if (child := Process.running(pid)) is not None:
                 child.kill()
         process.kill()
@@ -206,19 +206,37 @@ def abandon(session: LxcSession, found: Look) -> None:
             )
 
 
+def _below(pid: int) -> list[int]:
+    """The children of a process, theirs, and so on: one that restores a container has CRIU at work below it."""
+    found = list(children(pid))
+    for each in found:
+        found += children(each)
+    return found
+
+
 def clear_half_started(session: LxcSession, uuid: UUID) -> None:
     """Remove the groups of a start that came to nothing: a monitor that is killed, or fails early, may leave them.
 
     liblxc names them after the container, and makes them below the groups of whoever runs it, or as root below those
     of process 1, which has them at the top."""
-    from polyvisor_lxc import stopping
+    from polyvisor_lxc import criu, stopping
 
+    criu.undefine(session.files(uuid))
     where = session.hierarchies
     around = {*Group.of(os.getpid(), where).paths.values(), *where.v1.values(), where.v2 or ""}
-    for directory in filter(os.path.isdir, around):  # what a namespace hides has nothing of ours
-        for name in os.listdir(directory):
-            if name.startswith((f"lxc.monitor.{uuid}", f"lxc.payload.{uuid}")):
-                stopping.clear(Group({"": f"{directory}/{name}"}))
+    mine = (f"lxc.monitor.{uuid}", f"lxc.payload.{uuid}")
+    places = [  # what a namespace hides has nothing of ours
+        f"{directory}/{name}"
+        for directory in filter(os.path.isdir, around)
+        for name in os.listdir(directory)
+        if name.startswith(mine)
+    ]
+    # what stands still in the freezer of version 1 cannot end, in whichever group it is looked for
+    freezers = [place for place in places if os.path.exists(f"{place}/freezer.state")]
+    for place in freezers:
+        stopping.clear(Group({"freezer": place}))
+    for place in places:
+        stopping.clear(Group({"": place}))
 
 
 def bury(session: LxcSession, dead: Look) -> None:

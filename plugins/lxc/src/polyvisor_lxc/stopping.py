@@ -100,10 +100,10 @@ def await_standstill(domain: DomainRef, group: Group, still: bool) -> None:
 def clear(group: Group) -> None:
     """Kill every process left in these groups, and remove the groups."""
     deadline = time.monotonic() + PATIENCE
-    thaw(group)
     while left := group.processes():
         for pid in left:
             _kill_process(pid)
+        thaw(group)  # whoever was restoring it may have frozen it again
         if time.monotonic() > deadline:
             raise OperationTimeout(f"processes {left} do not end although they were killed", driver="lxc")
         time.sleep(_PAUSE)
