@@ -8,7 +8,9 @@ from polyvisor.errors import InvalidArgument, InvalidDocument
 from polyvisor.operations.startplace import NAMESPACE, StartPlace, read_start_place
 
 
-@pytest.mark.parametrize("place", [StartPlace(), StartPlace(-3), StartPlace(7, 0), StartPlace(1, 2.5)])
+@pytest.mark.parametrize(
+    "place", [StartPlace(), StartPlace(-3), StartPlace(7, 0), StartPlace(1, 2.5), StartPlace(1, 86400.25)]
+)
 def test_what_is_written_is_read(place: StartPlace) -> None:
     assert read_start_place(place.xml) == place
 

@@ -42,7 +42,7 @@ class StartPlace:
     @property
     def xml(self) -> str:
         """The metadata."""
-        delay = "" if self.delay is None else f' delay="{self.delay:g}"'
+        delay = "" if self.delay is None else f' delay="{str(float(self.delay)).removesuffix(".0")}"'
         return f'<{PREFIX}:start xmlns:{PREFIX}="{NAMESPACE}" order="{self.order}"{delay}/>'
 
 

@@ -5,7 +5,7 @@ The source of the keys is lxc.container.conf(5); of the old names, what lxc-upda
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from polyvisor.errors import InvalidArgument
@@ -84,10 +84,6 @@ class Configuration:
             if each.key == key:
                 found = [*found, each] if each.value else []
         return found
-
-    def under(self, prefix: str) -> Iterator[Setting]:
-        """Settings whose key starts with ``prefix``."""
-        return (each for each in self.settings if each.key.startswith(prefix))
 
 
 def parse(text: str) -> Configuration:

@@ -49,9 +49,11 @@ def copy(source: str, target: str, job: JobControl | None = None) -> None:
     """Copy a directory or file to ``target``, which must not exist; nothing of it is left when it fails."""
     if os.path.lexists(target):
         raise HostError(f"{target} is in the way of a copy", driver="lxc")
-    os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
-    if _snapshot(source, target):
-        return
+    with reported("make", os.path.dirname(target)):
+        os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+    with reported("copy", source):
+        if _snapshot(source, target):
+            return
     words = [tools.find("cp"), "--archive", "--reflink=auto", "--sparse=auto", "--", source, target]
     process = subprocess.Popen(
         words,

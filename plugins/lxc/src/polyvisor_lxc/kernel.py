@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection
 from typing import TypeVar
 
 from polyvisor.errors import HostError
+from polyvisor.state import reported
 
 Result = TypeVar("Result")
 
@@ -150,7 +151,8 @@ def aside(path: str) -> str:
 
 def sync_file_system(path: str) -> None:
     """Have all that was written to the file system of ``path`` on its storage. Raises HostError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    with reported("read", path):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         _checked(_library.syncfs(descriptor), f"write out what {path} holds")
     finally:

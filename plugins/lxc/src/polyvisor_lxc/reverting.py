@@ -86,7 +86,8 @@ def exchange(reversal: Reversal) -> None:
 
 def _identity(path: str) -> list[int]:
     """What stays the same about a file or directory when it is renamed, and when the host is started again."""
-    return [os.stat(path).st_ino, os.statvfs(path).f_fsid]
+    with reported("read", path):
+        return [os.stat(path).st_ino, os.statvfs(path).f_fsid]
 
 
 def end(directory: str, reversal: Reversal) -> None:

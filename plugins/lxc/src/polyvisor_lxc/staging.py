@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from polyvisor.errors import HypervisorError, UnsupportedConfiguration
+from polyvisor.state import reported
 from polyvisor_lxc import confinement, tools
 from polyvisor_lxc.support import refusal
 
@@ -128,24 +129,25 @@ def detached(image: Any, userns: int | None) -> int:
 def _make_place() -> None:
     from polyvisor_lxc import kernel
 
-    os.makedirs(PLACE, mode=0o755, exist_ok=True)
-    kernel.mount_memory(PLACE, _SIZE, readonly=False)
-    os.chmod(PLACE, 0o755)
+    with reported("make", PLACE):
+        os.makedirs(PLACE, mode=0o755, exist_ok=True)
+        kernel.mount_memory(PLACE, _SIZE, readonly=False)
+        os.chmod(PLACE, 0o755)
 
 
 def _mount(one: Any) -> None:
     """Images by mount(8), which knows what is in one, and has loop devices go with their mounts."""
     from polyvisor_lxc import kernel
 
-    target = place(one)
-    if one.type in ("mount", "bind"):
-        if os.path.isdir(one.source.dir):
-            os.mkdir(target)
-        else:
+    target, bound = place(one), one.type in ("mount", "bind")
+    with reported("make", target):
+        if bound and not os.path.isdir(one.source.dir):
             os.close(os.open(target, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
+        else:
+            os.mkdir(target)
+    if bound:
         kernel.bind_mount(one.source.dir, target)
         return
-    os.mkdir(target)
     options = [*(["loop"] if one.type == "file" else []), *(["ro"] if one.readonly else [])]
     source = one.source.file if one.type == "file" else one.source.dev
     _run(*(["--options", ",".join(options)] if options else []), "--", source, target)

@@ -7,6 +7,7 @@ what a line of that file cannot hold, so that nothing a document says can become
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -133,7 +134,7 @@ def compose(config: Domain, place: Place) -> Plan:
     for key, script in (("start-host", place.hold), ("post-stop", place.hook)):
         if script:
             lines.set("lxc.hook.version", 1)
-            lines.set(f"lxc.hook.{key}", f"/bin/sh {script}")
+            lines.set(f"lxc.hook.{key}", shlex.join(["/bin/sh", script]))
     if place.journal:
         lines.set("lxc.log.file", place.journal)
         lines.set("lxc.log.level", "INFO")
