@@ -178,9 +178,10 @@ LONGEST_ITEM = 80
 
 def _places_for_files(datastore: str, name: str, uuid: UUID) -> tuple[str, ...]:
     """Where the guest's own files may go: a folder of its name, as ESX would write it; if there is one already (of
-    another guest that was undefined, whose files stay), one that the UUID tells apart, else one that nobody has."""
+    another guest that was undefined, whose files stay), one that the UUID tells apart, else one that nobody has. Of
+    names that say a place (``..``), or that a file system may cut (at a space or a dot at an end), only the UUID."""
     item = escape_item(name)
-    if len(item) > LONGEST_ITEM:
+    if len(item) > LONGEST_ITEM or item != item.strip(" .\t"):
         item = str(uuid)
     return tuple(f"[{datastore}] {folder}/{item}.vmx" for folder in (item, f"{item}_{uuid}", f"{item}_{uuid4()}"))
 
@@ -293,7 +294,10 @@ def undefine(session: EsxSession, domain: DomainRef, *, managed_save: bool, snap
                 hint="pass managed_save to throw it away too",
             )
         suspended.throw_away(session, domain)
-    machine.UnregisterVM()
+    with _naming[
+        session.address.host, session.address.port
+    ]:  # of two at once a server may tell both that it was theirs
+        machine.UnregisterVM()
     session.forget(domain)
     session.remembered.pop(machine._GetMoId(), None)
     session.tell(lifecycle(domain, Lifecycle.UNDEFINED, "removed"))
