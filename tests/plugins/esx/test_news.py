@@ -13,7 +13,7 @@ from pyVmomi import vim, vmodl
 
 from polyvisor.errors import HypervisorError, NotFound, OperationTimeout
 from polyvisor.spi import EventKind
-from polyvisor_esx import guests, history, index
+from polyvisor_esx import guests, history, index, watching
 from polyvisor_esx.watching import Seen, told
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -363,3 +363,35 @@ def test_an_index_is_asked_for_what_it_has(looked: Any) -> None:
     made, _transport = looked()
     assert made.covers(["name", "config.uuid", *guests.STATE])
     assert not made.covers(["name", "config.hardware"])
+
+
+# -- beginning again --------------------------------------------------------------------------------------------------
+
+
+def test_a_watch_whose_part_of_the_inventory_is_gone_does_not_ask_without_a_pause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Pauses(list[float]):
+        def wait(self, seconds: float) -> None:
+            self.append(seconds)
+
+    gone = NotFound("gone", details={"fault": "ManagedObjectNotFound"})
+
+    def begin(self: watching.Watcher) -> None:
+        self._collector = object()
+        raise gone
+
+    class Server:
+        class address:
+            host = "lab"
+
+    monkeypatch.setattr(watching.Watcher, "_begin", begin)
+    watcher = object.__new__(watching.Watcher)
+    pauses = watcher._ended = Pauses()  # type: ignore[assignment]
+    watcher._session, watcher._collector, watcher._seen = Server(), object(), {}  # type: ignore[assignment]
+    watcher._lost(gone)  # the collector ends with its login: it is made anew at once
+    assert pauses == []
+    with pytest.raises(NotFound):
+        watcher._resume()
+    watcher._lost(gone)
+    assert pauses == [watching.AGAIN]

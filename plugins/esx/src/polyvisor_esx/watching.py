@@ -236,8 +236,8 @@ class Watcher:
     def _lost(self, error: PolyvisorError) -> None:
         """The collector is gone with its login, or the server is out of reach: begin again, after a while."""
         log.info("watching guests at %s begins again: %s", self._session.address.host, error)
-        self._collector = None
-        if not named(error, "ManagedObjectNotFound"):
+        watched, self._collector = self._collector is not None, None
+        if not (watched and named(error, "ManagedObjectNotFound")):
             self._ended.wait(AGAIN)
 
     def _resume(self) -> None:
@@ -246,7 +246,7 @@ class Watcher:
         try:
             self._begin()
         except PolyvisorError:
-            self._seen = before
+            self._seen, self._collector = before, None
             raise
         now, self._seen = self._seen, before
         for ref in [*before, *(ref for ref in now if ref not in before)]:
@@ -314,6 +314,8 @@ class Watcher:
         moved = before is not None and now is not None
         for event in told(self._ours(before), self._ours(now), known, moved=moved, data=data):
             self._session.events(event)
+        if now is None:
+            self._recent.pop(ref._GetMoId(), None)
 
     def _ours(self, seen: Seen | None) -> Seen | None:
         """None for a guest that is elsewhere, or that the server is still making."""
