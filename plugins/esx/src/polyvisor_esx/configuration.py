@@ -294,9 +294,7 @@ def undefine(session: EsxSession, domain: DomainRef, *, managed_save: bool, snap
                 hint="pass managed_save to throw it away too",
             )
         suspended.throw_away(session, domain)
-    with _naming[
-        session.address.host, session.address.port
-    ]:  # of two at once a server may tell both that it was theirs
+    with _naming[session.address.host, session.address.port]:  # of two at once both may be told that it was theirs
         machine.UnregisterVM()
     session.forget(domain)
     session.remembered.pop(machine._GetMoId(), None)
