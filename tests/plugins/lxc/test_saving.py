@@ -80,6 +80,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in (("lxc-start", START), ("lxc-checkpoint", CHECKPOINT.format(lxcpath=lxcpath)), ("criu", CRIU)):
         (there / name).write_text(text)
         (there / name).chmod(0o755)
+    (there / "cp").symlink_to("/bin/cp")
 
     def group(pid: int, session: Any, uuid: Any) -> dict[str, str]:
         directory = tmp_path / "groups" / str(uuid)
@@ -227,6 +228,20 @@ def test_a_kept_save_outlasts_a_start_that_fails(box, memory, programs) -> None:
 def test_a_kept_save_is_thrown_away_by_a_start_that_boots(box, memory) -> None:
     box.managed_save()
     box.start(force_boot=True)
+    assert memory.read_text() == "booted\n"
+    assert not box.has_managed_save()
+
+
+def test_a_container_whose_root_or_configuration_is_another_is_not_taken_up(connection, box, memory) -> None:
+    box.destroy()
+    before = box.create_snapshot("<domainsnapshot><name>before</name></domainsnapshot>")
+    box.start()
+    box.managed_save()
+    before.revert()
+    assert not box.has_managed_save()
+    box.start()
+    box.managed_save()
+    connection.create(box.xml())
     assert memory.read_text() == "booted\n"
     assert not box.has_managed_save()
 

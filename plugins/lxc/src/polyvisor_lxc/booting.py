@@ -70,9 +70,9 @@ def run(
 ) -> DomainRef:
     """Run what was intended; ``told`` is the detail of the event that tells of it, None for none.
 
-    ``launch`` is how, lxc-start unless said otherwise. Raises HypervisorError with liblxc's reasons, and leaves
-    nothing then."""
-    from polyvisor_lxc import staging
+    ``launch`` is how, lxc-start unless said otherwise; what boots so is not taken up from a kept save later.
+    Raises HypervisorError with liblxc's reasons, and leaves nothing then."""
+    from polyvisor_lxc import kept, staging
 
     uuid = configuration.identity(running)
     files = session.files(uuid)
@@ -83,6 +83,8 @@ def run(
         if answer.code:
             raise failure(running.name, files, answer)
         status = _record(session, running, files, status, domain, paused=paused)
+        if launch is None:
+            kept.drop(session, uuid)
     except BaseException:
         _undo(session, files)
         raise

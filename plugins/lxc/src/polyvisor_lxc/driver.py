@@ -238,13 +238,13 @@ class LxcDriver(ResourceOperations, InsideOperations, SavingOperations, LocalDri
         tpm: bool | None,
     ) -> None:
         from polyvisor.local import configuration
-        from polyvisor_lxc import saving, snapshots
+        from polyvisor_lxc import kept, snapshots
 
         # containers have no checkpoints of disks, firmware variables or TPM: nothing of these to remove
         with configuration.undefining(session, domain):
-            saving.before_undefine(session, domain, allowed=managed_save)
+            kept.refuse_undefine(session, domain, allowed=managed_save)
             snapshots.before_undefine(session, domain, allowed=snapshots_metadata)
-        saving.drop(saving.kept_path(session, domain.uuid))
+            kept.drop(session, domain.uuid)
 
     @hookimpl
     def autostart_once(self, session: LxcSession, domain: DomainRef) -> bool:

@@ -57,10 +57,10 @@ class SavingOperations:
 
     @hookimpl
     def has_managed_save(self, session: LxcSession, domain: DomainRef) -> bool:
-        from polyvisor_lxc import guests, saving
+        from polyvisor_lxc import guests, kept
 
         guests.require(session, domain)
-        return saving.has(session, domain.uuid)
+        return kept.there(session, domain.uuid)
 
     @hookimpl
     def remove_managed_save(self, session: LxcSession, domain: DomainRef) -> None:

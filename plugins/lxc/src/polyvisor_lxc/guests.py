@@ -173,9 +173,9 @@ def _without_dead_job(session: LxcSession, found: Look) -> Look:
     if job is None or Process(*job["owner"]).alive:
         return found
     if job["operation"] == "Save":
-        from polyvisor_lxc import saving
+        from polyvisor_lxc import kept
 
-        saving.drop(saving.kept_path(session, found.uuid))  # it may have been complete, and is of what goes on now
+        kept.drop(session, found.uuid)  # it may have been complete, and is of what goes on now
     if not job["paused"]:
         from polyvisor_lxc import stopping
 

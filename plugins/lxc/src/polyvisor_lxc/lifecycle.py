@@ -49,10 +49,10 @@ def start(
 ) -> DomainRef:
     """Start a defined container, or take it up where it was saved."""
     from polyvisor.local import configuration
-    from polyvisor_lxc import saving
+    from polyvisor_lxc import kept
 
     with configuration.startable(session, domain) as entry:
-        if not force_boot and saving.has(session, domain.uuid):
+        if not force_boot and kept.there(session, domain.uuid):
             if fds:
                 raise InvalidState(
                     f"{domain} was saved, and what goes on has its descriptors already",
@@ -60,12 +60,12 @@ def start(
                     driver="lxc",
                     hint="force_boot starts it anew",
                 )
+            from polyvisor_lxc import saving
+
             return saving.start_kept(session, domain, entry.name, paused=paused, autodestroy=autodestroy)
         config = configuration.load(session, entry)
         intent = booting.intend(session, config, autodestroy=autodestroy, paused=paused)
-        started = booting.run(session, *intent, fds=fds, paused=paused)
-        saving.drop(saving.kept_path(session, domain.uuid))
-        return started
+        return booting.run(session, *intent, fds=fds, paused=paused)
 
 
 def create(

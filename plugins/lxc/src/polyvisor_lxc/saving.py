@@ -19,7 +19,7 @@ from polyvisor.host.process import Process, children
 from polyvisor.local import bus, configuration
 from polyvisor.spi import DomainRef, DomainState, Event, EventKind, JobControl, Lifecycle
 from polyvisor.state import make_private_directory, reported
-from polyvisor_lxc import archive, booting, criu, domainjobs, guests, stopping, tools
+from polyvisor_lxc import archive, booting, criu, domainjobs, guests, kept, stopping, tools
 from polyvisor_lxc.archive import Saved
 from polyvisor_lxc.cgroups import Group
 from polyvisor_lxc.session import GuestFiles, LxcSession
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from polyvisor.model.domain import Domain
     from polyvisor_lxc.translation import Plan
 
-_SUFFIX, _IMAGES = ".save", ".images"
+_IMAGES = ".images"
 
 
 # -- files ------------------------------------------------------------------------------------------------
@@ -86,29 +86,19 @@ def _require_place(path: str) -> None:
 # -- saves that are kept ----------------------------------------------------------------------------------
 
 
-def kept_path(session: LxcSession, uuid: UUID) -> str:
-    """Where the save of a container is that its next start takes up."""
-    return f"{_directory(session)}/{uuid}{_SUFFIX}"
-
-
-def has(session: LxcSession, uuid: UUID) -> bool:
-    """Whether the next start takes the container up."""
-    return os.path.exists(kept_path(session, uuid))
-
-
 def keep(session: LxcSession, domain: DomainRef, paused: bool | None, job: JobControl) -> None:
     """Save a container for its next start."""
     guests.require_active(session, domain)
     configuration.stored(session, domain)
-    make_private_directory(_directory(session))
-    _save(session, domain, kept_path(session, domain.uuid), None, paused, job)
+    make_private_directory(kept.directory(session))
+    _save(session, domain, kept.path(session, domain.uuid), None, paused, job)
 
 
 def remove(session: LxcSession, domain: DomainRef) -> None:
     """Throw the kept save away. Raises InvalidState when there is none."""
     path = _require_kept(session, domain)
     with session.store.lock(domain.uuid):
-        drop(path)
+        kept.remove(path)
 
 
 def kept_config(session: LxcSession, domain: DomainRef) -> Domain:
@@ -125,7 +115,7 @@ def set_kept_config(session: LxcSession, domain: DomainRef, config: Domain, paus
 
 def start_kept(session: LxcSession, domain: DomainRef, name: str, *, paused: bool, autodestroy: bool) -> DomainRef:
     """Take a container up from its kept save, which is used up then; the caller holds its lock."""
-    path = kept_path(session, domain.uuid)
+    path = kept.path(session, domain.uuid)
     saved = archive.read(path, session.parse).with_paused(paused or None)
     saved.config.name = name  # it may have been renamed meanwhile
     criu.require(domain)
@@ -138,43 +128,19 @@ def start_kept(session: LxcSession, domain: DomainRef, name: str, *, paused: boo
     )
 
 
-def before_undefine(session: LxcSession, domain: DomainRef, *, allowed: bool) -> None:
-    """Raise InvalidState for a container with a kept save unless that may go too."""
-    if has(session, domain.uuid) and not allowed:
-        raise InvalidState(
-            f"{domain} has a kept save",
-            target=str(domain),
-            driver="lxc",
-            hint="undefine it with its managed save, or remove that first",
-        )
-
-
-def drop(path: str) -> None:
-    """Remove a kept save, if it is there."""
-    with reported("remove", path):
-        try:
-            os.unlink(path)
-        except FileNotFoundError:
-            pass  # another process was quicker
-
-
 def _require_kept(session: LxcSession, domain: DomainRef) -> str:
     guests.require(session, domain)
-    path = kept_path(session, domain.uuid)
+    path = kept.path(session, domain.uuid)
     if not os.path.exists(path):
         raise InvalidState(f"{domain} has no kept save", target=str(domain), driver="lxc")
     return path
-
-
-def _directory(session: LxcSession) -> str:
-    return f"{session.paths.state}/save"
 
 
 def sweep(session: LxcSession) -> None:
     """Remove what saves and restores that were killed have left in the directory of kept ones.
 
     Of a container that somebody works on nothing is."""
-    directory = _directory(session)
+    directory = kept.directory(session)
     for name in os.listdir(directory) if os.path.isdir(directory) else ():
         path = f"{directory}/{name}"
         if name.startswith(archive.PREFIX) and archive.abandoned(path):
@@ -227,13 +193,13 @@ def _end(session: LxcSession, domain: DomainRef, work: domainjobs.Work, path: st
     try:
         work.check()
     except OperationCancelled:
-        drop(path)
+        kept.remove(path)
         raise
     try:
         stopping.stop(session, guests.look(session, domain.uuid), graceful=False, reason="saved")
     except BaseException:
         if guests.look(session, domain.uuid).alive:
-            drop(path)
+            kept.remove(path)
         raise
     data = {"operation": "Save", "aborted": False}
     bus.publish(session, Event(EventKind.JOB_COMPLETED, domain, data=data))
@@ -252,7 +218,7 @@ def _take_up(
 ) -> DomainRef:
     """Run what was saved; the caller holds the lock. ``used_up``: the file is gone before any of it runs on."""
     uuid = configuration.identity(saved.config)
-    images = f"{_directory(session)}/{uuid}{_IMAGES}"
+    images = f"{kept.directory(session)}/{uuid}{_IMAGES}"
 
     def launch(running: Domain, files: GuestFiles, plan: Plan) -> tools.Answer:
         criu.restore(files, running.name, images)
@@ -263,7 +229,7 @@ def _take_up(
         return tools.Answer(0, "", "")
 
     try:
-        make_private_directory(_directory(session))
+        make_private_directory(kept.directory(session))
         shutil.rmtree(images, ignore_errors=True)
         archive.unpack(path, images, session.parse)
         running, status, plan = intend(saved)
@@ -273,7 +239,7 @@ def _take_up(
     finally:
         shutil.rmtree(images, ignore_errors=True)
     if used_up:
-        drop(path)
+        kept.remove(path)
     bus.tell(session, domain, Lifecycle.STARTED, "restored")
     if saved.paused:
         bus.tell(session, domain, Lifecycle.SUSPENDED, "restored")

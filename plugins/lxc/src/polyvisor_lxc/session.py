@@ -64,9 +64,9 @@ class LxcSession(LocalSession["Look"]):
         return read(document, Domain, contributions=CLASSES, trusted=True)
 
     def saved(self, uuid: UUID) -> bool:
-        from polyvisor_lxc import saving
+        from polyvisor_lxc import kept
 
-        return saving.has(self, uuid)
+        return kept.there(self, uuid)
 
     def watcher(self) -> LxcWatcher:
         from polyvisor_lxc.watcher import LxcWatcher

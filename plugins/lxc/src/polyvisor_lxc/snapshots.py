@@ -313,9 +313,12 @@ def _put_back(session: LxcSession, uuid: UUID, reversal: reverting.Reversal, nam
     """Put copies that are complete into their places, and the configuration with them; returns it.
 
     Done again it finishes the rest. The caller holds both locks, and the container does not run."""
+    from polyvisor_lxc import kept as keptsave
+
     kept = Tree(session.files(uuid).overlays, DomainRef(name, uuid))
     stored = session.parse(configuration.text(_stored(kept.get(reversal.snapshot))))
     stored.name = name
+    keptsave.drop(session, uuid)  # its memory is of the files that are there now
     reverting.exchange(reversal)
     if session.store.find(uuid=uuid) is not None:
         session.store.put(name, uuid, configuration.text(stored), configuration.summary(stored))
