@@ -106,3 +106,18 @@ def test_places_are_completed(run: Callable[..., Any], server: Simulator) -> Non
     assert [each.value for each in complete.get_completions([*begun, "files"], "[Lo")] == ["[LocalDS_0] "]
     offered = [each.value for each in complete.get_completions([*begun, "rm"], "[LocalDS_0] ")]
     assert any(each.endswith("_VM0/") for each in offered)
+
+
+def test_a_file_is_read_in_the_encoding_it_names(run: Callable[..., Any], tmp_path: Path) -> None:
+    lines = (
+        '.encoding = "windows-1252"\nconfig.version = "8"\nvirtualHW.version = "13"\ndisplayName = "Gr\u00fc\u00dfe"'
+    )
+    file = tmp_path / "greetings.vmx"
+    file.write_bytes(lines.encode("cp1252"))
+    assert "<name>Gr\u00fc\u00dfe</name>" in run("domxml-from-native", "vmware-vmx", str(file))
+
+
+def test_free_memory_that_is_not_told_by_cell_is_told_in_all(run: Callable[..., Any]) -> None:
+    alone = run("freecell").split()
+    assert run("freecell", "--all").split()[-3:] == alone
+    assert int(alone[1]) > 0

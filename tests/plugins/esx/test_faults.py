@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 
 from polyvisor import model
@@ -51,6 +53,36 @@ def test_faults_are_errors_of_ours(fault: Exception, kind: type[PolyvisorError])
     assert type(error) is kind
     assert named(error, type(fault).__name__.rpartition(".")[2])
     assert "PowerOnVM_Task" in error.message
+
+
+@pytest.mark.parametrize(
+    "key, value",
+    [
+        ("RemoteDisplay.vnc.enabled", "maybe"),
+        ("RemoteDisplay.vnc.port", "all"),
+        ("isolation.tools.hgfs.disable", "0"),
+        ("sharedFolder.maxnum", "9999999999"),
+        ("vm.genid", "new"),
+        ("numa.nodeAffinity", "all"),
+    ],
+)
+def test_options_of_a_guest_that_mean_nothing_do_not_hide_its_document(key: str, value: str) -> None:
+    options = [vim.option.OptionValue(key=key, value=value), vim.option.OptionValue(key="vm.genidX", value="7")]
+    assert list(vim_reading._extra({"extraConfig": options})) == [("vm.genidX", "7")]
+
+
+def test_the_file_is_named_once() -> None:
+    assert "[ds] web.vmdk" in translated(vim.fault.FileNotFound(msg="no file", file="[ds] web.vmdk")).message
+    told = translated(vim.fault.FileLocked(msg="[ds] web.vmdk is locked", file="[ds] web.vmdk")).message
+    assert told.count("[ds] web.vmdk") == 1
+
+
+@pytest.mark.parametrize("name", ["..", ".", "...", " lead", "trail ", "n" * 81])
+def test_files_of_guests_with_names_that_no_folder_may_have_are_called_by_the_uuid(name: str) -> None:
+    uuid = UUID(int=7)
+    for path in configuration._places_for_files("ds", name, uuid):
+        folder, file = path.removeprefix("[ds] ").split("/")
+        assert folder.startswith(str(uuid)) and file == f"{uuid}.vmx"
 
 
 def test_the_words_of_the_server_are_kept() -> None:

@@ -51,6 +51,18 @@ def test_a_file_is_in_the_encoding_it_names() -> None:
         vmxfile.parse('annotation = "Gr\u00fc\u00dfe"'.encode("cp1252"))
     with pytest.raises(InvalidArgument, match="not known here"):
         vmxfile.parse(b'.encoding = "klingon"')
+    with pytest.raises(InvalidArgument, match="rot13"):
+        vmxfile.parse(b'.encoding = "rot13"')
+
+
+def test_text_is_in_no_encoding_but_where_bytes_are_left_in_it() -> None:
+    text = '.encoding = "windows-1252"\nannotation = "Gr\u00fc\u00dfe"'
+    assert vmxfile.parse(text)["annotation"] == "Gr\u00fc\u00dfe"
+    assert vmxfile.parse(text.encode("cp1252").decode(errors="surrogateescape"))["annotation"] == "Gr\u00fc\u00dfe"
+
+
+def test_a_flag_that_is_empty_is_not_set() -> None:
+    assert vmxfile.parse('RemoteDisplay.vnc.enabled = ""').flag("RemoteDisplay.vnc.enabled", True) is True
 
 
 @pytest.mark.parametrize(
@@ -59,6 +71,13 @@ def test_a_file_is_in_the_encoding_it_names() -> None:
         ("no setting", "line 4"),
         ('uuid.bios = "12"', "no UUID"),
         ('numvcpus = "two"', "no whole number"),
+        ('numvcpus = "-1"', "from 0 to 65535"),
+        ('memsize = "-5"', "memsize = -5 is not from 0"),
+        ('memsize = "99999999999999999999"', "memsize = 99999999999999999999 is not from 0"),
+        ('sched.mem.minsize = "-1"', "sched.mem.minsize"),
+        ('isolation.tools.hgfs.disable = "FALSE"\nsharedFolder.maxnum = "9999999999"', "sharedFolder.maxnum"),
+        ('RemoteDisplay.vnc.enabled = "TRUE"\nRemoteDisplay.vnc.port = "99999"', "from 0 to 65535"),
+        ("\x1b[2J", "\\x1b[2J"),
         ('numvcpus = "3"\ncpuid.coresPerSocket = "2"', "sockets of 2"),
         ('sched.cpu.affinity = "0,x"', "numbers of CPUs"),
         ('smbios.reflecthost = "maybe"', "neither TRUE nor FALSE"),
@@ -75,6 +94,7 @@ def test_what_cannot_be_right_is_refused_by_name(lines: str, words: str) -> None
 @pytest.mark.parametrize(
     "text, words",
     [
+        ("", "there is no config.version"),
         ('config.version = "7"', "config.version is 7"),
         ('config.version = "8"\nvirtualHW.version = "3"', "virtualHW.version is 3"),
         (BASE + 'ethernet0.present = "TRUE"\nethernet0.connectionType = "hostonly"', "hostonly"),

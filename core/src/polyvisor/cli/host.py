@@ -154,7 +154,8 @@ def freecell(shell: Shell, cellno: int | None, all: bool) -> None:
     kib = {cell: size // 1024 for cell, size in free.cells.items()}
     if all:
         lines = [f"{cell:>5}: {size:>10} KiB" for cell, size in kib.items()]
-        text = "\n".join([*lines, "-" * 20, f"Total: {sum(kib.values()):>10} KiB"])
+        total = sum(kib.values()) if kib else free.total // 1024  # not every hypervisor tells it by cell
+        text = "\n".join([*lines, "-" * 20, f"Total: {total:>10} KiB"])
     elif cellno is None:
         text = f"Total: {free.total // 1024} KiB"
     else:

@@ -33,5 +33,10 @@ def to_native(shell: Shell, format: str, domain: str | None, xml: str | None) ->
 def from_native(shell: Shell, format: str, config: str) -> None:
     """Nothing is defined; the XML is printed."""
     from polyvisor.cli.host import show_document
+    from polyvisor.errors import InvalidArgument
 
-    show_document(shell, shell.connection.from_native(format, read_file(config).decode()), None, False)
+    text = read_file(config).decode(errors="surrogateescape")  # some formats name their own encoding
+    try:
+        show_document(shell, shell.connection.from_native(format, text), None, False)
+    except UnicodeEncodeError as error:
+        raise InvalidArgument(f"{config} is not in UTF-8", hint="convert it with iconv") from error

@@ -228,7 +228,10 @@ def cpu_models(session: Session, arch: str) -> list[str]:
     raises=(InvalidArgument, UnsupportedConfiguration),
 )
 def from_native(session: Session, format: str, text: str) -> Domain:
-    """Read a configuration in the hypervisor's own format (``xen-xl``, ``vmware-vmx``, ``lxc-tools``, ...)."""
+    """Read a configuration in the hypervisor's own format (``xen-xl``, ``vmware-vmx``, ``lxc-tools``, ...).
+
+    Where a format names its encoding itself, bytes that are no UTF-8 may be there as ``errors="surrogateescape"`` of
+    ``bytes.decode`` leaves them."""
     raise NotImplementedError
 
 

@@ -26,7 +26,7 @@ from polyvisor.errors import (
 
 _RECONNECT = "reconnect the host in vCenter, or see whether it is up"
 _MAINTENANCE = "take the host out of maintenance mode, or choose another"
-_ON_DATASTORE = "look at the datastore: polyvisor does not create, move or unlock files here"
+_ON_DATASTORE = "look at the datastore with 'polyvisor esx files'; 'polyvisor esx disk create' makes disks"
 
 FAULTS: dict[str, tuple[type[PolyvisorError], str | None]] = {
     "InvalidLogin": (ConnectFailed, "check the user name and the password"),
@@ -116,6 +116,9 @@ def _words(fault: Any) -> str:
         getattr(fault, "invalidProperty", None),
     ):
         texts.append(each if isinstance(each, str) else None)
+    file = getattr(fault, "file", None)
+    if isinstance(file, str) and not any(text and file in text for text in texts):
+        texts.append(file)
     if (existing := getattr(fault, "existingState", None)) is not None:
         texts.append(f"the guest is {existing}")
     return "; ".join(dict.fromkeys(text.strip() for text in texts if text and text.strip()))

@@ -102,7 +102,7 @@ def lookup(session: EsxSession, *, name: str | None, uuid: UUID | None, id: int 
         raise InvalidState(
             f"{len(found)} guests in this part of the inventory are {said}",
             driver="esx",
-            hint="connect to one data centre, cluster or host of them, or use another of name and UUID",
+            hint="connect to one data centre, cluster or host of them, or say what only one has: name, UUID or id",
         )
     machine, ref = found[0]
     session.learn(ref.uuid, machine)

@@ -377,7 +377,7 @@ def _pieces(response: http.client.HTTPResponse) -> Iterator[bytes]:
 
 def distrusted(address: Address, error: ssl.SSLError) -> ConnectFailed:
     """The error for a certificate that nobody vouches for, with the ways to trust it."""
-    reason = getattr(error, "verify_message", None) or str(error)
+    reason = getattr(error, "verify_message", None) or error.args[-1]
     return ConnectFailed(
         f"the certificate of {address.host} cannot be verified: {reason}",
         driver="esx",

@@ -73,6 +73,17 @@ EXTRA = re.compile(
 )
 """Keys of ``extraConfig`` that say something a document has words for."""
 
+_FLAG, _NUMBER = r"(?i)(?:true|false)?", r"[+-]?\d{1,20}"
+SENSIBLE = {
+    r"(?i)RemoteDisplay\.vnc\.enabled|isolation\.tools\.hgfs\.disable|smbios\.reflecthost": _FLAG,
+    r"(?i)sharedFolder\d+\.(?:present|enabled|writeAccess)": _FLAG,
+    r"(?i)RemoteDisplay\.vnc\.port": r"\d{0,5}",
+    r"(?i)sharedFolder\.maxnum": r"\d{0,3}",
+    r"(?i)vm\.genidX?": _NUMBER,
+    r"(?i)numa\.nodeAffinity": r"[\d, ]*",
+}
+"""Key -> what its value may be. VMware takes any text for an option and ignores what it cannot use."""
+
 HARDWARE = "8"
 """The format's version, which is not the hardware's."""
 
@@ -135,8 +146,15 @@ def _tuning(config: dict[str, Any]) -> Pairs:
 
 def _extra(config: dict[str, Any]) -> Pairs:
     for option in config.get("extraConfig") or ():
-        if EXTRA.match(option.key):
+        if EXTRA.match(option.key) and _sensible(option.key, str(option.value)):
             yield option.key, str(option.value)
+
+
+def _sensible(key: str, value: str) -> bool:
+    for keys, values in SENSIBLE.items():
+        if re.fullmatch(keys, key):
+            return re.fullmatch(values, value) is not None
+    return True
 
 
 def _flag(value: object) -> str:

@@ -64,6 +64,9 @@ SCSI_MODELS: dict[str, Literal["buslogic", "lsilogic", "lsisas1068", "vmpvscsi"]
 
 HARD_DISKS = ("ata-harddisk", "scsi-harddisk", "disk")
 ETHERNET_SLOTS = 10
+SHARED_FOLDERS = 999
+VIDEO_MEMORY = 1 << 32
+"""Bytes beyond which a file is in error."""
 SERIAL_PORTS = 4
 PARALLEL_PORTS = 3
 
@@ -90,7 +93,7 @@ def read(settings: Settings, find: FileFinder) -> Iterator[Element]:
     yield from _serials(settings, find)
     yield from _parallels(settings, find)
     yield from _graphics(settings)
-    memory = settings.number("svga.vramSize") or 4 << 20
+    memory = settings.amount("svga.vramSize", VIDEO_MEMORY) or 4 << 20
     yield Video(model=VideoModel(type=VideoType.VMVGA, vram=memory // 1024, primary=True))
 
 
@@ -237,7 +240,7 @@ def _controllers(settings: Settings, disks: list[Disk]) -> Iterator[Controller]:
 def _shared_folders(settings: Settings) -> Iterator[Filesystem]:
     if settings.flag("isolation.tools.hgfs.disable", True):
         return
-    for number in range(settings.number("sharedFolder.maxnum") or 0):
+    for number in range(settings.amount("sharedFolder.maxnum", SHARED_FOLDERS) or 0):
         prefix = f"sharedFolder{number}."
         if not settings.flag(prefix + "present") or not settings.flag(prefix + "enabled", True):
             continue
@@ -410,7 +413,7 @@ def _network(settings: Settings, prefix: str, name: str, device: Serial | Parall
 def _graphics(settings: Settings) -> Iterator[Graphics]:
     if not settings.flag("RemoteDisplay.vnc.enabled"):
         return
-    port, address = settings.number("RemoteDisplay.vnc.port"), settings.text("RemoteDisplay.vnc.ip")
+    port, address = settings.amount("RemoteDisplay.vnc.port", 65535), settings.text("RemoteDisplay.vnc.ip")
     yield Vnc(
         type="vnc",
         port=port,

@@ -39,6 +39,9 @@ OLDEST_HARDWARE = 4
 DEFAULT_MEMORY = 32
 """MiB of a guest whose file names none."""
 
+MOST_MEMORY, MOST_VCPUS = 1 << 30, 65535
+"""MiB and processors beyond which a file is in error: more than any host and more than a document may say."""
+
 SHARES = {"low": 500, "normal": 1000, "high": 2000}
 """CPU shares for each virtual CPU by the word VMware has for it."""
 
@@ -119,11 +122,16 @@ def _completed(domain: Domain) -> Domain:
 def _versions(settings: Settings) -> None:
     version = settings.number("config.version")
     if version != CONFIG_VERSION:
-        raise UnsupportedConfiguration(f"config.version is {version}; only {CONFIG_VERSION} is known here")
+        said = "there is no config.version" if version is None else f"config.version is {version}"
+        raise UnsupportedConfiguration(
+            f"{said}; only {CONFIG_VERSION} is known here",
+            hint="is it the .vmx file of a guest?" if not version else None,
+        )
     hardware = settings.number("virtualHW.version")
     if hardware is None or hardware < OLDEST_HARDWARE:
         raise UnsupportedConfiguration(
-            f"virtualHW.version is {hardware}; virtual hardware from version {OLDEST_HARDWARE} on is known here"
+            f"virtualHW.version is {'absent' if hardware is None else hardware}; virtual hardware from version"
+            f" {OLDEST_HARDWARE} on is known here"
         )
 
 
@@ -148,9 +156,7 @@ def _generation(settings: Settings) -> GenerationId | None:
 
 
 def _vcpus(settings: Settings) -> Vcpu:
-    count = settings.number("numvcpus") or 1
-    if count < 1:
-        raise InvalidArgument(f"numvcpus = {count} is no number of processors")
+    count = settings.amount("numvcpus", MOST_VCPUS) or 1
     vcpu = Vcpu(count=count)
     affinity = settings.text("sched.cpu.affinity")
     if affinity is not None and affinity.lower() != "all":
@@ -176,7 +182,7 @@ def _shares(settings: Settings, vcpus: int) -> CpuTune | None:
         return None
     if written.lower() in SHARES:
         return CpuTune(shares=SHARES[written.lower()] * vcpus)
-    return CpuTune(shares=settings.number("sched.cpu.shares"))
+    return CpuTune(shares=settings.amount("sched.cpu.shares", 1 << 32))
 
 
 def _nodes(settings: Settings) -> NumaTune | None:
@@ -190,9 +196,9 @@ def _nodes(settings: Settings) -> NumaTune | None:
 
 
 def _memory(settings: Settings, domain: Domain) -> None:
-    size = settings.number("memsize") or DEFAULT_MEMORY
+    size = settings.amount("memsize", MOST_MEMORY) or DEFAULT_MEMORY
     most = settings.number("sched.mem.max")
-    least = settings.number("sched.mem.minsize") or settings.number("sched.mem.min")
+    least = settings.amount("sched.mem.minsize", MOST_MEMORY) or settings.amount("sched.mem.min", MOST_MEMORY)
     domain.memory = Memory.of(size << 20)
     domain.current_memory = CurrentMemory.of(min(size, most if most and most > 0 else size) << 20)
     if least:

@@ -44,8 +44,8 @@ class Settings(Mapping[str, str]):
         return self.get(key) or None
 
     def flag(self, key: str, default: bool = False) -> bool:
-        """Whether ``key`` is ``TRUE``. Raises InvalidArgument for what is neither TRUE nor FALSE."""
-        value: str | None = self.get(key)
+        """Whether ``key`` is ``TRUE``; ``default`` when it is absent or empty. Raises InvalidArgument for others."""
+        value = self.text(key)
         if value is None:
             return default
         if value.lower() not in ("true", "false"):
@@ -62,22 +62,36 @@ class Settings(Mapping[str, str]):
         except ValueError:
             raise InvalidArgument(f"{key} = {value!r} is no whole number") from None
 
+    def amount(self, key: str, most: int) -> int | None:
+        """:meth:`number`, which has to be from 0 to ``most``. Raises InvalidArgument for others."""
+        value = self.number(key)
+        if value is not None and not 0 <= value <= most:
+            raise InvalidArgument(f"{key} = {value} is not from 0 to {most}")
+        return value
+
 
 def parse(data: bytes | str) -> Settings:
-    """Read a file. Raises InvalidArgument for a line that is no setting and for an unknown encoding."""
-    raw = data.encode() if isinstance(data, str) else data
+    """Read a file. Raises InvalidArgument for a line that is no setting and for an unknown encoding.
+
+    Text was decoded by somebody and is so whatever it says itself, but for bytes that were no UTF-8 and are still there
+    as surrogates (PEP 383)."""
+    raw = data if isinstance(data, bytes) else data.encode(errors="surrogateescape")
     raw = raw.removeprefix(codecs.BOM_UTF8)
-    encoding = "utf-8" if isinstance(data, str) else _encoding(raw)
+    encoding = "utf-8" if isinstance(data, str) and _plain(data) else _encoding(raw)
     values: list[tuple[str, str]] = []
     for number, line in enumerate(raw.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith(b"#"):
             continue
         found = _LINE.fullmatch(line)
         if found is None:
-            raise InvalidArgument(f"line {number} is no 'key = \"value\"': {line[:60].decode('ascii', 'replace')}")
+            raise InvalidArgument(f"line {number} is no 'key = \"value\"': {ascii(line[:60])[2:-1]}")
         key, value = found[1].decode(encoding, "replace"), next((each for each in found.groups()[1:] if each), b"")
         values.append((key, unescaped(decoded(value, encoding, f"line {number}: the value of {key}"))))
     return Settings(values, encoding)
+
+
+def _plain(text: str) -> bool:
+    return not any("\ud800" <= each <= "\udfff" for each in text)
 
 
 def decoded(value: bytes, encoding: str, what: str) -> str:
@@ -94,8 +108,9 @@ def _encoding(raw: bytes) -> str:
         return DEFAULT_ENCODING
     name = found[1].decode("ascii")
     try:
+        b"x".decode(name)  # which codecs that are no encodings (rot13) refuse too
         return codecs.lookup(name).name
-    except LookupError:
+    except (LookupError, UnicodeError):
         raise InvalidArgument(f"the file is in {name}, an encoding that is not known here") from None
 
 
