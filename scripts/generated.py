@@ -20,7 +20,6 @@ GENERATORS = (
     ("scripts/broken_documents.py",),
     ("scripts/driver_interface.py",),
     ("packaging/generate.py",),
-    ("packaging/generate.py",),
     ("scripts/pictures.py",),
 )
 """In this order: pages say what schemas and declarations say."""
