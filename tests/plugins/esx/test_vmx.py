@@ -128,6 +128,7 @@ DEVICES = [
     "<interface type='bridge'><mac address='00:0c:29:00:00:01'/><source bridge='VM Network'/><model type='vmxnet3'/>"
     "</interface>",
     "<interface type='user'><mac address='00:50:56:00:00:01'/></interface>",
+    "<interface type='user'><mac address='00:50:56:00:00:01'/><link state='down'/></interface>",
     "<interface type='null'><mac address='00:50:56:9a:00:01'/></interface>",
     "<interface type='bridge'><mac address='52:54:00:00:00:01'/><source bridge='LAN'/><target dev='vmnet3'/>"
     "</interface>",

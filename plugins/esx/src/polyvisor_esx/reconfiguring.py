@@ -48,7 +48,8 @@ def change(session: EsxSession, domain: DomainRef, config: Domain, *, active: bo
     spec = vim_writing.general(_with_defaults(wanted), keys)
     place = session.inventory.places.get(row.get("runtime.host"), session.place)
     there = list(row["config.hardware"].device or ())
-    spec.deviceChange = devices = _devices(there, current, wanted, configuration.finder(session, place))
+    networks = configuration.finder(session, place)
+    spec.deviceChange = devices = _devices(there, current, wanted, networks, active=active)
     if active:
         _require_live(domain, row, current, wanted, keys, devices)
     spec.extraConfig = [*spec.extraConfig, *_extra(row, config)]
@@ -85,7 +86,9 @@ def _extra(row: dict[str, Any], config: Domain) -> list[Any]:
 # -- devices ------------------------------------------------------------------------------------------------------
 
 
-def _devices(there: list[Any], current: Settings, wanted: Settings, networks: vim_writing.Networks) -> list[Any]:
+def _devices(
+    there: list[Any], current: Settings, wanted: Settings, networks: vim_writing.Networks, *, active: bool
+) -> list[Any]:
     buses = _buses(there, current, wanted)
     known = dict(vim_reading.placed(there))
     prefixes = vim_writing.device_prefixes(wanted)
@@ -96,9 +99,8 @@ def _devices(there: list[Any], current: Settings, wanted: Settings, networks: vi
             continue
         if (old := known.get(prefix)) is None:
             changes.append(vim_writing.added(made))
-        elif _editable(old, made):
-            made.key, made.controllerKey, made.unitNumber = old.key, old.controllerKey, old.unitNumber
-            changes.append(vim_writing.edited(made))
+        elif _editable(old, made, active=active):
+            changes.append(vim_writing.edited(_changed(old, made)))
         else:
             changes += [vim_writing.removed(old), vim_writing.added(made)]
     return [*map(vim_writing.added, buses.added), *changes, *_video(there, current, wanted)]
@@ -108,11 +110,22 @@ def _differs(current: Settings, wanted: Settings, prefix: str, known: dict[str, 
     return prefix not in known or vim_writing.of_device(current, prefix) != vim_writing.of_device(wanted, prefix)
 
 
-def _editable(old: Any, made: Any) -> bool:
-    """Media and networks are exchanged; other hardware is taken out and put in."""
+def _editable(old: Any, made: Any, *, active: bool) -> bool:
+    """Media and networks are exchanged, and addresses of cards of guests that are off; other hardware is taken out and
+    put in."""
     if isinstance(made, Device.VirtualCdrom | Device.VirtualFloppy):
         return isinstance(old, type(made))
-    return isinstance(made, Device.VirtualEthernetCard) and type(old) is type(made)
+    if not isinstance(made, Device.VirtualEthernetCard) or type(old) is not type(made):
+        return False
+    return not active or made.macAddress in (None, old.macAddress)
+
+
+def _changed(old: Any, made: Any) -> Any:
+    """The device that is there with what the document says; the rest of it stays as it is."""
+    old.backing, old.connectable = made.backing, made.connectable
+    if getattr(made, "macAddress", None) is not None:
+        old.macAddress, old.addressType = made.macAddress, made.addressType
+    return old
 
 
 def _buses(there: Iterable[Any], current: Settings, wanted: Settings) -> vim_writing.Buses:

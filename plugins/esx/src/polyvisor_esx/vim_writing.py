@@ -237,7 +237,8 @@ def card(settings: Settings, prefix: str, networks: Networks) -> Any:
     if model == "vmxnet" and settings.text(prefix + "features") == "15":
         model = "vmxnet2"
     kind = {name: kind for kind, name in CARDS.items()}[model]
-    made = kind(backing=_attachment(settings, prefix, networks), connectable=_connectable(present=True))
+    plugged_in = settings.flag(prefix + "startConnected", True)
+    made = kind(backing=_attachment(settings, prefix, networks), connectable=_connectable(present=plugged_in))
     how = (settings.text(prefix + "addressType") or "generated").lower()
     address = settings.text(prefix + ("address" if how == "static" else "generatedAddress"))
     made.addressType = {"static": "manual", "vpx": "assigned"}.get(how, "generated")

@@ -41,6 +41,7 @@ from polyvisor.model.domain.devices.interface import (
     BridgeAttachment,
     InterfaceModel,
     InterfaceTarget,
+    Link,
     SwitchAttachment,
 )
 from polyvisor_esx.vmxfile import Settings
@@ -292,6 +293,7 @@ def _interface(settings: Settings, prefix: str) -> Interface:
         source=source,
         target=InterfaceTarget(dev=target) if target else None,
         model=_model(settings, prefix),
+        link=None if settings.flag(prefix + "startConnected", True) else Link(state="down"),
     )
 
 

@@ -289,6 +289,8 @@ def _interface(interface: Interface, prefix: str) -> Lines:
         else:
             yield prefix + "virtualDev", model
     yield from _connection(interface, prefix)
+    if interface.link is not None and interface.link.state == "down":
+        yield prefix + "startConnected", False
     yield from _address(interface, prefix)
 
 
