@@ -140,6 +140,28 @@ def test_what_changes_is_changed_in_one_task(connection: Any, guest: Any) -> Non
     assert [card.model.type for card in guest.config().devices.interfaces] == ["vmxnet3"]
 
 
+def test_media_and_cards_are_changed_as_they_are(connection: Any, guest: Any) -> None:
+    drive = "<disk type='file' device='cdrom'>{source}<target dev='sda' bus='sata'/></disk>"
+    card = CARD.format(model="e1000").replace("<source", "<mac address='00:50:56:00:00:{number}'/><source")
+    text = guest.xml()
+
+    def become(number: str, source: str = "", link: str = "") -> tuple[Any, Any]:
+        devices = drive.format(source=source) + card.format(number=number).replace(
+            "</interface>", f"{link}</interface>"
+        )
+        connection.define(text.replace("<devices>", f"<devices>{devices}"))
+        found = guest.config().devices
+        return found.disks[0].source, found.interfaces[0]
+
+    assert become("01")[0] is None
+    medium, there = become("02", "<source file='[LocalDS_0] some.iso'/>", "<link state='down'/>")
+    assert medium.file == "[LocalDS_0] some.iso"
+    assert (there.mac.address, there.link.state) == ("00:50:56:00:00:02", "down")
+    guest.start()
+    medium, there = become("03", "<source file='[LocalDS_0] some.iso'/>")
+    assert (there.mac.address, there.link.state) == ("00:50:56:00:00:03", "up")
+
+
 def test_nothing_is_sent_where_nothing_differs(connection: Any, guest: Any) -> None:
     def tasks() -> int:
         from pyVmomi import vim

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from polyvisor import model
 from polyvisor.errors import InvalidArgument, UnsupportedConfiguration
 from polyvisor.model.domain import Domain
-from polyvisor_esx import datastores, times, vmxfile
+from polyvisor_esx import datastores, native, times, vmxfile
 from polyvisor_esx.layout import lay_out
 from polyvisor_esx.model import CLASSES
 from polyvisor_esx.vmx_reading import from_vmx
@@ -254,3 +254,36 @@ def test_times_have_a_zone_or_are_utc() -> None:
     assert times.seconds("1970-01-01T00:00:05") == 5
     with pytest.raises(InvalidArgument, match="no date and time"):
         times.seconds("yesterday")
+
+
+@pytest.mark.parametrize(
+    "device, lost",
+    [
+        ("<interface type='bridge'><source bridge='LAN'/><mtu size='9000'/></interface>", "<mtu> in <interface>"),
+        ("<interface type='bridge'><source bridge='LAN'/><filterref filter='x'/></interface>", "<filterref>"),
+        (
+            "<disk type='file'><source file='[ds] a.vmdk'/><target dev='sda'/><shareable/></disk>",
+            "<shareable> in <disk>",
+        ),
+        ("<disk type='file'><source file='[ds] a.vmdk'/><target dev='sda'/><readonly/></disk>", "<readonly>"),
+        ("<watchdog model='i6300esb'/>", "<watchdog> in <devices>"),
+        ("<controller type='virtio-serial'/>", "virtio-serial"),
+        ("<input type='tablet' bus='usb'/>", "bus='usb'"),
+    ],
+)
+def test_what_would_be_gone_is_refused_before_it_is_stored(device: str, lost: str) -> None:
+    with pytest.raises(UnsupportedConfiguration, match=re.escape(lost)):
+        native.refuse_lost(document(device))
+
+
+@pytest.mark.parametrize(
+    "inside", ["<cputune><quota>5000</quota></cputune>", "<memtune><hard_limit>9</hard_limit></memtune>"]
+)
+def test_so_is_tuning_that_vmware_has_not(inside: str) -> None:
+    with pytest.raises(UnsupportedConfiguration, match="VMware keeps no"):
+        native.refuse_lost(document(inside=inside))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_what_a_file_has_words_for_is_kept(device: str) -> None:
+    native.refuse_lost(document(device))

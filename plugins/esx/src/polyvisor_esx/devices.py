@@ -13,7 +13,7 @@ from polyvisor.errors import AlreadyExists, InvalidState, NoSuchDevice, Unsuppor
 from polyvisor.model.domain import Devices, Disk, Domain, Interface
 from polyvisor.model.domain.devices.disk import bus_of_target
 from polyvisor.spi import DomainRef, Event, EventKind
-from polyvisor_esx import configuration, extraconfig, references, vim_reading, vim_writing
+from polyvisor_esx import configuration, extraconfig, native, references, vim_reading, vim_writing
 from polyvisor_esx.guests import STATE, state_of
 from polyvisor_esx.labels import aliases_of, as_setting, cards_of, disks_of, given, name_given
 from polyvisor_esx.layout import lay_out
@@ -142,6 +142,7 @@ def _unsupported(device: Element) -> UnsupportedConfiguration:
 def attach(session: EsxSession, domain: DomainRef, device: Element) -> None:
     """Add a disk, a drive or a network card, and the controller it needs."""
     device = references.resolved(session, device)
+    native.refuse_lost_of(device)
     guest = Machine(session, domain)
     before = set(guest.aliases.values())
     _require_room(guest, device)

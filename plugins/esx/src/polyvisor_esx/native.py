@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from polyvisor.errors import InvalidArgument, UnsupportedConfiguration
+from polyvisor.model.domain import Disk
 from polyvisor_esx.datastores import parse_path
 from polyvisor_esx.vmx_reading import from_vmx
 from polyvisor_esx.vmx_writing import to_vmx
@@ -76,6 +77,21 @@ INHERENT = {"acpi", "apic", "pae"}
 """Features that every guest of VMware's has."""
 
 
+KEPT_PARTS = {
+    "os": "type boot firmware_choice firmware smbios",
+    "vcpu": "count placement cpuset current",
+    "cpu": "topology mode match check",
+    "cputune": "shares",
+    "memtune": "min_guarantee",
+    "devices": "disks controllers filesystems interfaces serials parallels consoles graphics videos inputs",
+    "disk": "type device driver source target readonly transient alias address",
+    "interface": "type mac source target model link alias address",
+}
+"""The same of elements inside; places of devices are VMware's business, wherever a document has them."""
+
+CONTROLLERS = {"scsi", "sata", "ide", "fdc"}
+
+
 def refuse_lost(config: Domain) -> None:
     """Raise UnsupportedConfiguration for what VMware has no place for and would be gone once it is stored.
 
@@ -94,6 +110,44 @@ def refuse_lost(config: Domain) -> None:
             driver="esx",
             hint="leave it out" if getattr(plain, field.attr) is None else "leave it out, or as VMware has it",
         )
+    for part in (config.os, config.vcpu, config.cpu, config.cputune, config.memtune, config.devices):
+        if part is not None:
+            _refuse_parts(part)
+    if [str(each.dev) for each in config.os.boot] not in ([], ["hd"]):
+        raise _lost("<boot> order", "<os>")
+    for each in (*config.devices.disks, *config.devices.interfaces) if config.devices else ():
+        refuse_lost_of(each)
+    _refuse_kinds(config)
+
+
+def refuse_lost_of(device: Element) -> None:
+    """The same of one device: raise UnsupportedConfiguration for what VMware has no place for."""
+    if device.tag in KEPT_PARTS:
+        _refuse_parts(device)
+    if isinstance(device, Disk) and device.readonly and str(device.device or "disk") == "disk":
+        raise _lost("<readonly>", "<disk> of hard disks")
+
+
+def _refuse_parts(element: Element) -> None:
+    kept = KEPT_PARTS[element.tag].split()
+    for field in type(element).fields():
+        if field.attr not in kept and getattr(element, field.attr) not in (None, False, []):
+            name = field.xml.rpartition("}")[2]
+            raise _lost(f"<{name}>", f"<{element.tag}>")
+
+
+def _refuse_kinds(config: Domain) -> None:
+    """Controllers and input devices are there of some kinds only."""
+    for controller in config.devices.controllers if config.devices else ():
+        if str(controller.type) not in CONTROLLERS:
+            raise _lost(f"<controller type='{controller.type}'>", "<devices>")
+    for device in config.devices.inputs if config.devices else ():
+        if (bus := str(getattr(device, "bus", None) or "ps2")) != "ps2":
+            raise _lost(f"<input bus='{bus}'>", "<devices>")
+
+
+def _lost(what: str, where: str) -> UnsupportedConfiguration:
+    return UnsupportedConfiguration(f"VMware keeps no {what} in {where}", driver="esx", hint="leave it out")
 
 
 def _refuse_bandwidth(config: Domain) -> None:
