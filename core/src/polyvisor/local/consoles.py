@@ -98,7 +98,7 @@ class ConsoleStream:
         self._pidfd = _pidfd(process)
         if self._pidfd is not None:
             self._poller.register(self._holding(self._pidfd), select.EPOLLIN)
-        if self._position < size:
+        if self._position < os.fstat(self._log).st_size:  # also what came before it was watched
             os.eventfd_write(self._flag, 1)
 
     def _holding(self, descriptor: int) -> int:
