@@ -84,6 +84,11 @@ def test_a_flag_that_is_empty_is_not_set() -> None:
         ('ide0:0.present = "TRUE"\nide0:0.deviceType = "disk"', "has no fileName"),
         ('ethernet0.present = "TRUE"\nethernet0.addressType = "magic"', "none of generated"),
         ('serial0.present = "TRUE"\nserial0.fileType = "network"\nserial0.fileName = "tcp://host"', "names no port"),
+        ('serial0.present = "TRUE"\nserial0.fileType = "network"\nserial0.fileName = "tcp://[::1"', "is no URI"),
+        (
+            'ethernet0.present = "TRUE"\nethernet0.addressType = "static"\nethernet0.address = "a:b"',
+            "is no MAC address",
+        ),
     ],
 )
 def test_what_cannot_be_right_is_refused_by_name(lines: str, words: str) -> None:

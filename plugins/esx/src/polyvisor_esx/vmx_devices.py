@@ -71,6 +71,8 @@ VIDEO_MEMORY = 1 << 32
 SERIAL_PORTS = 4
 PARALLEL_PORTS = 3
 
+_HARDWARE_ADDRESS = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
+
 NAMES = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -318,6 +320,8 @@ def _mac(settings: Settings, prefix: str) -> Mac | None:
     address = settings.text(prefix + ("address" if static else "generatedAddress"))
     if address is None:
         return None
+    if _HARDWARE_ADDRESS.fullmatch(address) is None:
+        raise InvalidArgument(f"{prefix}{'address' if static else 'generatedAddress'} = {address!r} is no MAC address")
     checked = settings.get(prefix + "checkMACAddress")
     kind: Literal["static", "generated"] = "static" if static else "generated"
     return Mac(
@@ -389,7 +393,10 @@ SCHEMES: dict[str, Literal["raw", "telnet", "telnets", "tls"]] = {
 def _network(settings: Settings, prefix: str, name: str, device: Serial | Parallel) -> None:
     if settings.text(prefix + "vspc") or not name:
         return
-    where = urlsplit(name)
+    try:
+        where = urlsplit(name)
+    except ValueError as error:
+        raise InvalidArgument(f"{prefix}fileName = {name!r} is no URI: {error}") from None
     if where.scheme.lower() not in SCHEMES:
         raise UnsupportedConfiguration(f"{prefix}fileName = {name!r}: {where.scheme!r} is no protocol known here")
     end = (settings.text(prefix + "network.endPoint") or "server").lower()
