@@ -137,3 +137,17 @@ def test_elements_know_their_line(server):
     lines = server.decode().splitlines()
     disk = parse(server).devices.disks[1]
     assert "<disk type='file' device='cdrom'>" in lines[disk.line - 1]
+
+
+@pytest.mark.parametrize("name", ["br0", "VM Network", "Prod (VLAN 5)", "Süd #2 & mehr", "vlan@eth0"])
+def test_bridges_and_port_groups_have_the_names_that_people_give_them(name):
+    found = domain(devices="<interface type='bridge'><source bridge='br0'/></interface>")
+    found.devices.interfaces[0].source.bridge = name
+    again = parse(model.format(found))
+    assert again.devices.interfaces[0].source.bridge == name
+
+
+@pytest.mark.parametrize("name", ["", " ", "one&#10;two", " br0"])
+def test_a_bridge_has_a_name_on_one_line(name):
+    with pytest.raises(InvalidDocument, match="bridge"):
+        domain(devices=f"<interface type='bridge'><source bridge='{name}'/></interface>")

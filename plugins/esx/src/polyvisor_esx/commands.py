@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from polyvisor.errors import HostError, InvalidArgument
+from polyvisor.errors import HostError, InvalidArgument, UnsupportedConfiguration
 from polyvisor_esx import commands_guests, commands_networks, commands_storage
 from polyvisor_esx.commandsession import complete_guest, opened, require_changes
 
@@ -75,17 +75,26 @@ def consolidate(shell: Any, domain: str) -> None:
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
 @click.pass_obj
 def dump_all(shell: Any, directory: Path) -> None:
-    """Save the document of every guest as DIRECTORY/UUID.xml; two requests, however many guests there are."""
+    """Save the document of every guest as DIRECTORY/UUID.xml, in few requests, however many guests there are.
+
+    Guests that no document can be made of are named, and the others are saved."""
     from polyvisor.documents import write
     from polyvisor_esx import documents
 
-    count = 0
+    count, failures = 0, []
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         with opened(shell) as session:
-            for ref, config in documents.every(session):
+            for ref, config in documents.every(session, failed=lambda ref, error: failures.append((ref, error))):
                 (directory / f"{ref.uuid}.xml").write_text(write(config), encoding="utf-8")
                 count += 1
     except OSError as error:
         raise HostError(f"{directory} cannot be written: {error}") from error
+    if failures:
+        named = "; ".join(f"{ref}: {error}" for ref, error in failures)
+        raise UnsupportedConfiguration(
+            f"{count} documents saved in {directory}, but not of {len(failures)} guests: {named}",
+            driver="esx",
+            details={"saved": count, "failed": {str(ref.uuid): str(error) for ref, error in failures}},
+        )
     shell.data({"directory": str(directory), "domains": count}, f"{count} documents saved in {directory}")

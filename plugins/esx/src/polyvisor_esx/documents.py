@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from pyVmomi import vim
 
+from polyvisor.errors import PolyvisorError
 from polyvisor.spi import DomainRef
 from polyvisor_esx import configuration, vim_reading
 from polyvisor_esx.properties import in_parts
@@ -18,8 +19,13 @@ if TYPE_CHECKING:
 PATHS = tuple(dict.fromkeys((*vim_reading.PATHS, *IDENTITY, "runtime.host")))
 
 
-def every(session: EsxSession) -> Iterator[tuple[DomainRef, Domain]]:
-    """Each guest with its document: two requests, and one for each :data:`polyvisor_esx.properties.PART` of them."""
+def every(
+    session: EsxSession, failed: Callable[[DomainRef, PolyvisorError], None] | None = None
+) -> Iterator[tuple[DomainRef, Domain]]:
+    """Each guest with its document: two requests, and one for each :data:`polyvisor_esx.properties.PART` of them.
+
+    ``failed`` is told of guests that no document can be made of, which are then left out; without it the first ends
+    all with its error."""
     machines = list(session.properties(vim.VirtualMachine, ("name",)))
     networks = {ref._GetMoId(): row["name"] for ref, row in session.properties(vim.Network, ("name",)).items()}
     for machine, row in in_parts(session.content.propertyCollector, vim.VirtualMachine, PATHS, machines):
@@ -27,4 +33,11 @@ def every(session: EsxSession) -> Iterator[tuple[DomainRef, Domain]]:
             continue  # it is gone, the server is still making it, or cannot read its configuration
         ref = ref_of(machine, row)
         session.learn(ref.uuid, machine)
-        yield ref, configuration.made_document(session, machine, row, networks)
+        try:
+            made = configuration.made_document(session, machine, row, networks)
+        except PolyvisorError as error:
+            if failed is None:
+                raise
+            failed(ref, error)
+            continue
+        yield ref, made

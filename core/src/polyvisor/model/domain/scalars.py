@@ -57,8 +57,8 @@ IOTHREADS = dt.number("number of I/O threads", 0, 65535)
 REBOOT_TIMEOUT = dt.number("reboot timeout", -1, 65535)
 HOST_NAME = dt.Datatype("host name", pattern=r"[a-zA-Z0-9_.\-:%\[\]]+", describe="a host name or an IP address")
 MODEL = dt.Datatype("device model", pattern=r"[a-zA-Z0-9_\-]+", describe="a name of letters, digits and _ -")
-INTERFACE_NAME = dt.Datatype(
-    "interface name", pattern=r"[a-zA-Z0-9_.+\-\\:/ ]+", describe="the name of a bridge or interface"
+BRIDGE_NAME = dt.Datatype(
+    "bridge name", pattern=r"\S([^\n]*\S)?", describe="the name of a bridge or port group, such as br0 or Prod (VLAN 5)"
 )
 FILTER = dt.Datatype("filter name", pattern=r"[a-zA-Z0-9_.:\-]+", describe="letters, digits and _ . : -")
 UNICAST = dt.Datatype(

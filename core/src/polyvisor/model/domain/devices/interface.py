@@ -59,7 +59,7 @@ class BridgeAttachment(Element):
     network: str | None = attribute(dt.STRING, volatile=True)
     portgroup: str | None = attribute(dt.STRING, volatile=True)
     portid: str | None = attribute(dt.UUID, volatile=True)
-    bridge: str = required(attribute(scalars.INTERFACE_NAME))
+    bridge: str = required(attribute(scalars.BRIDGE_NAME))
 
 
 @element("source")
