@@ -428,7 +428,9 @@ class Clock:
             raise HypervisorError("the server is gone")
 
     def looks(self, times: int) -> None:
-        """Wait until there were that many looks more, and the last but one is dealt with."""
+        """Wait until there were that many looks from now on, and the last but one is dealt with."""
+        while self.looked.acquire(blocking=False):
+            pass
         for _ in range(times + 1):
             assert self.looked.acquire(timeout=10)
 

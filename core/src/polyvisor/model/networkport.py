@@ -87,7 +87,7 @@ class DirectPlug(Plug):
     """A macvtap device on an interface of the host."""
 
     dev: str = required(attribute(DEVICE_NAME))
-    mode: Literal["vepa", "private", "bridge", "passthrough"] = required(attribute())
+    mode: Literal["vepa", "bridge", "private", "passthrough"] = required(attribute())
 
 
 @element("driver")

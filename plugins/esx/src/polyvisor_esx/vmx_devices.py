@@ -323,7 +323,7 @@ def _mac(settings: Settings, prefix: str) -> Mac | None:
     if _HARDWARE_ADDRESS.fullmatch(address) is None:
         raise InvalidArgument(f"{prefix}{'address' if static else 'generatedAddress'} = {address!r} is no MAC address")
     checked = settings.get(prefix + "checkMACAddress")
-    kind: Literal["static", "generated"] = "static" if static else "generated"
+    kind: Literal["generated", "static"] = "static" if static else "generated"
     return Mac(
         address=address.lower(),
         type=kind,

@@ -305,12 +305,12 @@ def _namespaces(settings: Configuration) -> list[Element]:
     return [shared]
 
 
-def _kind(value: str) -> Literal["pid", "name"]:
+def _kind(value: str) -> Literal["name", "pid"]:
     """How a namespace that no directory holds is named."""
     return "pid" if value.isdigit() else "name"
 
 
-def _whose(value: str) -> tuple[Literal["netns", "pid", "name"], str]:
+def _whose(value: str) -> tuple[Literal["netns", "name", "pid"], str]:
     """What a shared namespace is named by: a process or a container (with or without its directory)."""
     directory, name = os.path.split(value.rstrip("/"))
     if directory in NETWORK_NAMESPACES:

@@ -111,7 +111,7 @@ class SourceProduct(Element):
 class PoolSecret(Element):
     """The secret that holds the password, by UUID or by usage."""
 
-    type: Literal["iscsi", "ceph"] | None = attribute()
+    type: Literal["ceph", "iscsi"] | None = attribute()
     uuid: str | None = attribute(dt.UUID)
     usage: str | None = attribute(dt.STRING)
 

@@ -120,7 +120,7 @@ class ClipboardSwitch(Element):
 class MouseMode(Element):
     """Whether the pointer's position comes from the client or from the guest."""
 
-    mode: Literal["client", "server"] = required(attribute())
+    mode: Literal["server", "client"] = required(attribute())
 
 
 @element("source")

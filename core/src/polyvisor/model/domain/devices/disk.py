@@ -235,7 +235,7 @@ class Disk(Element):
     model: VirtioModel | None = attribute()
     rawio: bool | None = attribute(dt.BOOL)
     sgio: Literal["filtered", "unfiltered"] | None = attribute()
-    snapshot: Literal["internal", "external", "manual", "no"] | None = attribute()
+    snapshot: Literal["no", "internal", "external", "manual"] | None = attribute()
     driver: DiskDriver | None = child()
     auth: Auth | None = child()
     source: AnySource | None = child(by="type", cases=SOURCES)
