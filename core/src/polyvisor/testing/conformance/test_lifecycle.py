@@ -356,7 +356,8 @@ def test_a_broken_document_creates_nothing(bench: Bench, connection: Connection)
 
 
 @needs("destroy(graceful)", "domain.state")
-def test_a_guest_may_be_ended_gracefully(running: Domain) -> None:
+def test_a_guest_may_be_ended_gracefully(bench: Bench, running: Domain) -> None:
+    bench.wait_until_up(running)  # a system that is not up yet hears of nothing
     running.destroy(graceful=True)
     assert running.state().state is OFF
 
