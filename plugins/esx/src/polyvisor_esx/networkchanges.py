@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from pyVmomi import vim
@@ -70,7 +71,7 @@ def define(session: EsxSession, config: Network) -> Switch:
         undo.append(lambda: system.RemoveVirtualSwitch(vswitchName=config.name))
         for group in groups:
             system.AddPortGroup(portgrp=group)
-            undo.append(lambda name=group.name: system.RemovePortGroup(pgName=name))  # type: ignore[misc]
+            undo.append(partial(system.RemovePortGroup, pgName=group.name))
         return networks.find(session, name=config.name)
 
 

@@ -208,20 +208,7 @@ def copy(
     """Copy a file on the server, to another datastore if that is asked: disks by CopyVirtualDisk_Task, others by
     CopyDatastoreFile_Task. Raises AlreadyExists; Busy is VMware's where a running guest writes to the disk."""
     path = _destination(session, source, pool, name)
-    here, there = pools.datacenter(session, source_pool), pools.datacenter(session, pool)
-    if source.format is VolumeFormat.VMDK:
-        task = session.content.virtualDiskManager.CopyVirtualDisk_Task(
-            sourceName=source.key, sourceDatacenter=here, destName=str(path), destDatacenter=there, force=False
-        )
-    else:
-        task = session.content.fileManager.CopyDatastoreFile_Task(
-            sourceName=source.key,
-            sourceDatacenter=here,
-            destinationName=str(path),
-            destinationDatacenter=there,
-            force=False,
-        )
-    _finish(session, pool, path, task, job)
+    _finish(session, pool, path, _begun(session, "Copy", source_pool, source, pool, path), job)
     return volumes.find(session, pool, path.path)
 
 
@@ -254,21 +241,26 @@ def move(
     Busy where a guest has it."""
     require_free(session, source_pool, source.path)
     path = _destination(session, source, pool, name)
+    session.wait(_begun(session, "Move", source_pool, source, pool, path), job)
+    return volumes.find(session, pool, path.path)
+
+
+def _begun(session: EsxSession, verb: str, source_pool: Pool, source: Volume, pool: Pool, path: DatastorePath) -> Any:
+    """The task that copies or moves (``verb``) a file: VMware has a manager for disks, and one for all else."""
     here, there = pools.datacenter(session, source_pool), pools.datacenter(session, pool)
     if source.format is VolumeFormat.VMDK:
-        task = session.content.virtualDiskManager.MoveVirtualDisk_Task(
+        begin = getattr(session.content.virtualDiskManager, f"{verb}VirtualDisk_Task")
+        return begin(
             sourceName=source.key, sourceDatacenter=here, destName=str(path), destDatacenter=there, force=False
         )
-    else:
-        task = session.content.fileManager.MoveDatastoreFile_Task(
-            sourceName=source.key,
-            sourceDatacenter=here,
-            destinationName=str(path),
-            destinationDatacenter=there,
-            force=False,
-        )
-    session.wait(task, job)
-    return volumes.find(session, pool, path.path)
+    begin = getattr(session.content.fileManager, f"{verb}DatastoreFile_Task")
+    return begin(
+        sourceName=source.key,
+        sourceDatacenter=here,
+        destinationName=str(path),
+        destinationDatacenter=there,
+        force=False,
+    )
 
 
 def _finish(session: EsxSession, pool: Pool, path: DatastorePath, task: Any, job: JobControl | None) -> None:

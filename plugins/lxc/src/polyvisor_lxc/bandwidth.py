@@ -7,6 +7,7 @@ beyond the limit (policing). See tc(8), tc-htb(8) and tc-police(8).
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from polyvisor.errors import HypervisorError, InvalidArgument
@@ -64,7 +65,7 @@ def set_limits(
                 former = found.bandwidth.copy() if found.bandwidth is not None else None
                 end = host_end(found)
                 init = change.found.init
-                change.undo.append(lambda end=end, former=former, init=init: apply(end, former, init))  # type: ignore[misc]
+                change.undo.append(partial(apply, end, former, init))
                 apply(end, made, init)
             found.bandwidth = made if made.inbound or made.outbound else None
     changes.tell_tuned(session, change, {"interface": name})

@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from polyvisor.errors import (
@@ -305,8 +305,7 @@ def _what_to_put_back(session: LxcSession, snapshot: SnapshotRef) -> tuple[Tree,
 def _stored(record: Record) -> Domain:
     """The stored configuration that a snapshot remembers."""
     config = _read(record.document)
-    stored: Any = config.inactive_domain or config.domain
-    return stored  # type: ignore[no-any-return]
+    return cast("Domain", config.inactive_domain or config.domain)
 
 
 def _put_back(session: LxcSession, uuid: UUID, reversal: reverting.Reversal, name: str) -> Domain:
